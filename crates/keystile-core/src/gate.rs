@@ -1,0 +1,345 @@
+//! The gate: one check, from the bytes that were presented to a decision.
+
+use crate::address::Client;
+use crate::bucket::{self, Instant, Since};
+use crate::decision::{Decision, Outcome, Subject};
+use crate::digest::{Digest, KeyHash};
+use crate::quota::Quota;
+use crate::record::{State, flag};
+use crate::scope::{Scope, ScopeSet};
+use crate::secret::{KeyText, Prefix};
+use crate::segment::{Found, Segment, SegmentError, catalogue, head};
+use crate::usage::Counter;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What a request brought to be checked.
+#[derive(Clone, Copy)]
+pub enum Credential<'a> {
+    /// Nothing.
+    Missing,
+    /// More than one credential: none of them is looked at.
+    Multiple,
+    /// Something else than a bearer token.
+    Malformed,
+    /// A bearer token.
+    Token(&'a [u8]),
+}
+
+impl<'a> Credential<'a> {
+    /// From the values of all `Authorization` headers of a request (RFC 6750: `Bearer`, in any case, one space, token).
+    pub fn from_headers(values: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut values = values.into_iter();
+        let Some(value) = values.next() else { return Self::Missing };
+        if values.next().is_some() {
+            return Self::Multiple;
+        }
+        match value.split_at_checked(7) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => Self::Token(token),
+            _ => Self::Malformed,
+        }
+    }
+}
+
+/// Decides on requests, from a machine's segment.
+pub struct Gate {
+    segment: Arc<Segment>,
+    prefix: Prefix,
+}
+
+/// A known key at the time of a check.
+struct Known {
+    slot: u32,
+    state: State,
+    scopes: ScopeSet,
+    expires_at_ns: u64,
+}
+
+enum Lookup {
+    Known(Known),
+    Unknown,
+    Torn,
+}
+
+/// The request's side of a check: what all of its outcomes have in common.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    needed: Option<Scope>,
+    client: Option<&'a str>,
+    cost: u32,
+    now: Instant,
+    wall_offset_ns: i64,
+}
+
+impl Gate {
+    /// A gate on `segment`.
+    ///
+    /// # Errors
+    /// If the segment names no key prefix.
+    pub fn new(segment: Arc<Segment>) -> Result<Self, SegmentError> {
+        let prefix = segment.prefix()?;
+        Ok(Self { segment, prefix })
+    }
+
+    /// Its segment.
+    #[must_use]
+    pub fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+
+    /// The scope called `name`, if the catalogue has one.
+    #[must_use]
+    pub fn scope(&self, name: &str) -> Option<Scope> {
+        catalogue::scope(self.segment.facts(), name)
+    }
+
+    /// Decides on one request at `boot_ns` (`CLOCK_BOOTTIME`), taking `cost` tokens, and counts it.
+    ///
+    /// `client` is the address that a failed attempt is charged to; without one, nobody is. Never blocks, never
+    /// allocates, never fails.
+    #[inline]
+    pub fn check(
+        &self,
+        credential: Credential<'_>,
+        needed: Option<Scope>,
+        client: Option<&str>,
+        cost: u32,
+        boot_ns: u64,
+    ) -> Decision {
+        let context = Context {
+            needed,
+            client,
+            cost,
+            now: Instant::from_boottime(boot_ns),
+            wall_offset_ns: self.segment.header().wall_offset_ns(),
+        };
+        if !self.is_fresh(boot_ns) {
+            return self.stale(&context);
+        }
+        let token = match credential {
+            Credential::Token(token) => token,
+            Credential::Missing => return self.failed(&context, Outcome::MissingCredentials),
+            Credential::Multiple => return self.failed(&context, Outcome::MultipleCredentials),
+            Credential::Malformed => return self.failed(&context, Outcome::MalformedKey),
+        };
+        let Some(text) = KeyText::parse(token, &self.prefix) else {
+            return self.failed(&context, Outcome::MalformedKey);
+        };
+        match self.find(text) {
+            Lookup::Known(key) => self.decide(&context, &key),
+            Lookup::Unknown => self.failed(&context, Outcome::UnknownKey),
+            Lookup::Torn => self.stale(&context),
+        }
+    }
+
+    /// Whether the gate may decide at `boot_ns`: its lease runs, or it was set to go on without one.
+    #[must_use]
+    #[inline]
+    pub fn is_fresh(&self, boot_ns: u64) -> bool {
+        let header = self.segment.header();
+        boot_ns < header.get(head::FRESH_UNTIL) || header.get(head::ALLOW_STALE) == 1
+    }
+
+    /// Counts the status that was finally sent for a decision that let the request pass. Refusals are counted already.
+    pub fn finish(&self, decision: &Decision, status: u16) {
+        let (true, Subject::Key { slot, .. }) = (decision.allowed(), decision.subject) else {
+            return;
+        };
+        match status {
+            400..=499 => self.segment.counts().add(slot, Counter::AppClientErrors),
+            500..=599 => self.segment.counts().add(slot, Counter::AppServerErrors),
+            _ => (),
+        }
+    }
+
+    fn find(&self, text: KeyText<'_>) -> Lookup {
+        let header = self.segment.header();
+        let hashed = KeyHash::of(text);
+        for place in 0..header.peppers() {
+            let digest = header.pepper(place).digest(&hashed);
+            for slot in self.segment.index().candidates(&digest) {
+                match self.segment.slot(slot).find(&digest) {
+                    Found::Key(state, scopes, expires_at_ns) if !state.has(flag::REMOVED) => {
+                        return Lookup::Known(Known { slot, state, scopes, expires_at_ns });
+                    }
+                    Found::Torn => return Lookup::Torn,
+                    Found::Key(..) | Found::Other => (),
+                }
+            }
+        }
+        // A miss compares too, so that finding a slot is not told from finding none by the compare's time.
+        let nothing = Digest([0; 4]);
+        std::hint::black_box(nothing.matches(std::hint::black_box(&nothing)));
+        Lookup::Unknown
+    }
+
+    fn decide(&self, context: &Context<'_>, key: &Known) -> Decision {
+        let quota = catalogue::quota(self.segment.facts(), key.state.tier());
+        let wall_ns = u64::try_from(context.now.boottime() as i64 + context.wall_offset_ns).unwrap_or(0);
+        let cell = self.segment.counts().bucket(key.slot);
+        let (outcome, counter, since) = match standing(key, wall_ns) {
+            Some((outcome, counter)) => (outcome, counter, Since(cell.load(Relaxed))),
+            None => take(cell, context, &quota, key.scopes),
+        };
+        self.segment.counts().count(key.slot, counter, wall_ns / 1_000_000);
+        let subject = Subject::Key { slot: key.slot, tenant: key.state.tenant(), tier: key.state.tier() };
+        decision(context, outcome, subject, quota, since)
+    }
+
+    /// A failed attempt: charged to the client, and refused as one too many when its budget is used up.
+    #[cold]
+    fn failed(&self, context: &Context<'_>, outcome: Outcome) -> Decision {
+        let Some(client) = context.client else {
+            return decision(context, outcome, Subject::Nobody, Quota::from_word(0), Since::FULL);
+        };
+        let header = self.segment.header();
+        let quota = header.failure_quota();
+        let cell = self.segment.counts().budget(Client::parse(client), header.failure_key());
+        let (outcome, since) = match bucket::take(cell, context.now, &quota, 1) {
+            Ok(since) => (outcome, since),
+            Err(since) => (Outcome::TooManyFailures, since),
+        };
+        decision(context, outcome, Subject::Client, quota, since)
+    }
+
+    #[cold]
+    fn stale(&self, context: &Context) -> Decision {
+        self.segment.counts().stale_refusals().fetch_add(1, Relaxed);
+        let Some(client) = context.client else {
+            return decision(context, Outcome::GateStale, Subject::Nobody, Quota::from_word(0), Since::FULL);
+        };
+        let header = self.segment.header();
+        let cell = self.segment.counts().budget(Client::parse(client), header.failure_key());
+        let since = Since(cell.load(Relaxed));
+        decision(context, Outcome::GateStale, Subject::Client, header.failure_quota(), since)
+    }
+}
+
+/// The refusal that a key's standing calls for, if any.
+#[inline]
+fn standing(key: &Known, wall_ns: u64) -> Option<(Outcome, Counter)> {
+    if key.state.has(flag::REVOKED) {
+        Some((Outcome::RevokedKey, Counter::Revoked))
+    } else if key.state.has(flag::DISABLED) {
+        Some((Outcome::DisabledKey, Counter::Disabled))
+    } else if wall_ns >= key.expires_at_ns {
+        Some((Outcome::ExpiredKey, Counter::Expired))
+    } else {
+        None
+    }
+}
+
+/// Takes the request's tokens, then looks at its scope: a refused scope costs a token too.
+#[inline]
+fn take(cell: &AtomicU64, context: &Context<'_>, quota: &Quota, scopes: ScopeSet) -> (Outcome, Counter, Since) {
+    match bucket::take(cell, context.now, quota, context.cost) {
+        Err(since) => (Outcome::RateLimited, Counter::RateLimited, since),
+        Ok(since) if context.needed.is_none_or(|scope| scopes.contains(scope)) => {
+            (Outcome::Allowed, Counter::Allowed, since)
+        }
+        Ok(since) => (Outcome::InsufficientScope, Counter::InsufficientScope, since),
+    }
+}
+
+#[inline]
+fn decision(context: &Context<'_>, outcome: Outcome, subject: Subject, quota: Quota, since: Since) -> Decision {
+    Decision {
+        outcome,
+        subject,
+        needed: context.needed,
+        quota,
+        since,
+        now: context.now,
+        wall_offset_ns: context.wall_offset_ns,
+        cost: context.cost,
+    }
+}
+
+/// What a gate can tell of itself and of a decision, by name.
+impl Gate {
+    /// The names of the scopes that the key of a decision holds; they may have changed since.
+    #[must_use]
+    pub fn scopes_of(&self, decision: &Decision) -> Vec<String> {
+        let Subject::Key { slot, .. } = decision.subject else { return Vec::new() };
+        let scopes = self.segment.slot(slot).scopes();
+        scopes.iter().map(|scope| self.scope_name(scope)).collect()
+    }
+
+    /// The random id of this gate's segment.
+    #[must_use]
+    pub fn id(&self) -> u128 {
+        self.segment.header().get_wide(head::GATE_ID)
+    }
+
+    /// The digest under which `secret` is kept here, by the first pepper; `None` if it is not shaped like a key.
+    #[must_use]
+    pub fn digest(&self, secret: &[u8]) -> Option<Digest> {
+        let header = self.segment.header();
+        let text = KeyText::parse(secret, &self.prefix)?;
+        (header.peppers() > 0).then(|| header.pepper(0).digest(&KeyHash::of(text)))
+    }
+
+    /// The name of a scope.
+    #[must_use]
+    pub fn scope_name(&self, scope: Scope) -> String {
+        catalogue::SCOPES.get(self.segment.facts(), scope.place().into())
+    }
+
+    /// The id of the key that a decision is about.
+    #[must_use]
+    pub fn key_id_of(&self, decision: &Decision) -> Option<String> {
+        match decision.subject {
+            Subject::Key { slot, .. } => Some(self.segment.slot(slot).id().to_string()),
+            _ => None,
+        }
+    }
+
+    /// The tenant of the key that a decision is about.
+    #[must_use]
+    pub fn tenant_of(&self, decision: &Decision) -> Option<String> {
+        match decision.subject {
+            Subject::Key { tenant, .. } => Some(catalogue::TENANTS.get(self.segment.facts(), tenant.into())),
+            _ => None,
+        }
+    }
+
+    /// The tier by which a decision was made.
+    #[must_use]
+    pub fn tier_of(&self, decision: &Decision) -> Option<String> {
+        match decision.subject {
+            Subject::Key { tier, .. } => Some(catalogue::TIERS.get(self.segment.facts(), tier.into())),
+            _ => None,
+        }
+    }
+
+    /// The last revision of the feed that is applied here.
+    #[must_use]
+    pub fn applied_revision(&self) -> u64 {
+        self.segment.header().get(head::APPLIED_REVISION)
+    }
+
+    /// Until when its lease runs, in ns of boot time.
+    #[must_use]
+    pub fn fresh_until_ns(&self) -> u64 {
+        self.segment.header().get(head::FRESH_UNTIL)
+    }
+
+    /// Keys that it knows, revoked and forgotten ones included.
+    #[must_use]
+    pub fn key_count(&self) -> u32 {
+        self.segment.used()
+    }
+
+    /// Requests refused because the gate was stale, since the segment was made.
+    #[must_use]
+    pub fn stale_refusals(&self) -> u64 {
+        self.segment.counts().stale_refusals().load(Relaxed)
+    }
+
+    /// Wall time minus boot time by which it judges expiry, in ns.
+    #[must_use]
+    pub fn wall_offset_ns(&self) -> i64 {
+        self.segment.header().wall_offset_ns()
+    }
+}

@@ -1,0 +1,116 @@
+//! The counts area: buckets, counters, marks of what changed, and the budget of failed attempts.
+
+use super::layout::{BUDGET_AT, COLD_WORDS, HOT_WORDS, Layout, hot, tally};
+use crate::address::{BUDGET_BUCKETS, Client};
+use crate::usage::{Counter, Usage};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+/// Typed access to the counts area.
+#[derive(Clone, Copy)]
+pub(crate) struct Counts<'a> {
+    words: &'a [AtomicU64],
+    layout: &'a Layout,
+}
+
+impl<'a> Counts<'a> {
+    #[inline]
+    pub(crate) fn new(words: &'a [AtomicU64], layout: &'a Layout) -> Self {
+        Self { words, layout }
+    }
+
+    #[inline]
+    fn hot(self, slot: u32, place: usize) -> &'a AtomicU64 {
+        &self.words[self.layout.hot_at + slot as usize * HOT_WORDS + place]
+    }
+
+    fn cold(self, slot: u32, place: usize) -> &'a AtomicU64 {
+        &self.words[self.layout.cold_at + slot as usize * COLD_WORDS + place]
+    }
+
+    /// The token bucket of a key.
+    #[inline]
+    pub(crate) fn bucket(self, slot: u32) -> &'a AtomicU64 {
+        self.hot(slot, hot::BUCKET)
+    }
+
+    /// The bucket of a client's failed attempts.
+    pub(crate) fn budget(self, client: Client, key: (u64, u64)) -> &'a AtomicU64 {
+        &self.words[BUDGET_AT + client.bucket(key) % BUDGET_BUCKETS]
+    }
+
+    /// Refusals because the gate was stale.
+    pub(crate) fn stale_refusals(self) -> &'a AtomicU64 {
+        &self.words[tally::STALE_REFUSALS]
+    }
+
+    fn counter(self, slot: u32, counter: Counter) -> &'a AtomicU64 {
+        match counter {
+            Counter::Allowed => self.hot(slot, hot::COUNTERS),
+            Counter::AppClientErrors => self.hot(slot, hot::COUNTERS + 1),
+            Counter::AppServerErrors => self.hot(slot, hot::COUNTERS + 2),
+            Counter::RateLimited => self.hot(slot, hot::COUNTERS + 3),
+            Counter::InsufficientScope => self.hot(slot, hot::COUNTERS + 4),
+            Counter::Revoked => self.cold(slot, 0),
+            Counter::Disabled => self.cold(slot, 1),
+            Counter::Expired => self.cold(slot, 2),
+        }
+    }
+
+    /// Counts one decision on a key, made at wall time `wall_ms`.
+    #[inline]
+    pub(crate) fn count(self, slot: u32, counter: Counter, wall_ms: u64) {
+        self.hot(slot, hot::LAST_USED).store(wall_ms, Relaxed);
+        self.add(slot, counter);
+    }
+
+    /// Adds one to a counter and marks the slot. See [`crate::usage`] for why the order is as it is.
+    #[inline]
+    pub(crate) fn add(self, slot: u32, counter: Counter) {
+        self.counter(slot, counter).fetch_add(1, SeqCst);
+        self.mark(slot);
+    }
+
+    /// Marks a slot as changed since the last flush. Only the first change after one writes.
+    #[inline]
+    pub(crate) fn mark(self, slot: u32) {
+        let word = &self.words[self.layout.dirty_at + slot as usize / 64];
+        let bit = 1 << (slot % 64);
+        if word.load(SeqCst) & bit == 0 {
+            word.fetch_or(bit, SeqCst);
+        }
+    }
+
+    /// Clears all marks of the first `used` slots and returns those that were set.
+    pub(crate) fn unmark(self, used: u32) -> Vec<u32> {
+        let mut dirty = Vec::new();
+        for first in (0..used).step_by(64) {
+            let word = &self.words[self.layout.dirty_at + first as usize / 64];
+            if word.load(SeqCst) == 0 {
+                continue;
+            }
+            let mut bits = word.swap(0, SeqCst);
+            while bits != 0 {
+                dirty.push(first + bits.trailing_zeros());
+                bits &= bits - 1;
+            }
+        }
+        dirty
+    }
+
+    /// A slot's counters.
+    pub(crate) fn usage(self, slot: u32) -> Usage {
+        let read = |counter| self.counter(slot, counter).load(SeqCst);
+        Usage {
+            allowed: read(Counter::Allowed),
+            app_client_errors: read(Counter::AppClientErrors),
+            app_server_errors: read(Counter::AppServerErrors),
+            rate_limited: read(Counter::RateLimited),
+            insufficient_scope: read(Counter::InsufficientScope),
+            revoked: read(Counter::Revoked),
+            disabled: read(Counter::Disabled),
+            expired: read(Counter::Expired),
+            last_used_at_ms: self.hot(slot, hot::LAST_USED).load(Relaxed),
+        }
+    }
+}

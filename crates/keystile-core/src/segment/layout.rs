@@ -1,0 +1,161 @@
+//! Where everything lies. All numbers are in words of 8 bytes; changing any of them changes [`VERSION`].
+//!
+//! Two areas, each mapped on its own: *facts*, which only the writer may write, and *counts*, which all may.
+
+use crate::address::BUDGET_BUCKETS;
+use crate::digest::PEPPER_WORDS;
+use crate::scope::{MAX_NAME_LEN, MAX_SCOPES};
+
+pub(crate) const MAGIC: u64 = u64::from_be_bytes(*b"KEYSTILE");
+pub(crate) const VERSION: u64 = 1;
+
+pub(crate) const WORD: usize = 8;
+pub(crate) const PAGE: usize = 4096 / WORD;
+
+pub(crate) const MAX_PEPPERS: usize = 4;
+pub(crate) const MAX_TIERS: usize = 64;
+pub(crate) const MAX_TENANTS: usize = 1 << 16;
+/// Smallest and largest number of keys that a segment can be made for.
+pub(crate) const CAPACITY: std::ops::RangeInclusive<u32> = 64..=1 << 27;
+
+/// Words of the header, by name. Those that every check reads share one cache line.
+pub(crate) mod head {
+    pub(crate) const MAGIC: usize = 0;
+    pub(crate) const VERSION: usize = 1;
+    pub(crate) const BOOT_ID: usize = 2; // 2 words
+    pub(crate) const CAPACITY: usize = 4;
+    pub(crate) const GATE_ID: usize = 5; // 2 words
+    pub(crate) const READY: usize = 7;
+
+    pub(crate) const FRESH_UNTIL: usize = 8;
+    pub(crate) const WALL_OFFSET: usize = 9;
+    pub(crate) const ALLOW_STALE: usize = 10;
+    pub(crate) const PEPPERS_USED: usize = 11;
+    pub(crate) const FAILURE_QUOTA: usize = 12;
+    pub(crate) const FAILURE_KEY: usize = 13; // 2 words
+
+    pub(crate) const PREFIX: usize = 16; // 2 words
+    pub(crate) const SLOTS_USED: usize = 18;
+    pub(crate) const SCOPES_USED: usize = 19;
+    pub(crate) const TIERS_USED: usize = 20;
+    pub(crate) const TENANTS_USED: usize = 21;
+    pub(crate) const APPLIED_REVISION: usize = 22;
+    pub(crate) const FEED_EPOCH: usize = 24; // 2 words
+    pub(crate) const OFFSET_SET_AT: usize = 26;
+
+    pub(crate) const PEPPERS: usize = 32; // MAX_PEPPERS * PEPPER_WORDS
+}
+
+/// Words of a name in the catalogue.
+pub(crate) const NAME_WORDS: usize = MAX_NAME_LEN / WORD;
+/// A tier: its name, then its quota in one word.
+pub(crate) const TIER_WORDS: usize = 8;
+/// A tenant id: up to 63 bytes, zero-padded.
+pub(crate) const TENANT_WORDS: usize = 8;
+
+pub(crate) const SCOPES_AT: usize = PAGE;
+pub(crate) const TIERS_AT: usize = SCOPES_AT + MAX_SCOPES * NAME_WORDS;
+pub(crate) const TENANTS_AT: usize = pages(TIERS_AT + MAX_TIERS * TIER_WORDS);
+const INDEX_AT: usize = TENANTS_AT + MAX_TENANTS * TENANT_WORDS;
+
+/// Words of a slot's facts: two cache lines, of which a check with the current secret reads the first.
+pub(crate) const SLOT_WORDS: usize = 16;
+/// Words of a slot's bucket and everyday counters: one cache line.
+pub(crate) const HOT_WORDS: usize = 8;
+/// Words of a slot's rare counters.
+pub(crate) const COLD_WORDS: usize = 3;
+
+/// Slots that are given memory at a time.
+pub(crate) const CHUNK_SLOTS: usize = 4096;
+
+/// Places within the facts of one slot.
+pub(crate) mod fact {
+    pub(crate) const GENERATION: usize = 0;
+    pub(crate) const STATE: usize = 1;
+    pub(crate) const SCOPES: usize = 2;
+    pub(crate) const EXPIRES_AT: usize = 3;
+    pub(crate) const DIGEST: usize = 4; // 4 words, the end of the first line
+    pub(crate) const PREVIOUS: usize = 8; // 4 words
+    pub(crate) const PREVIOUS_EXPIRES_AT: usize = 12;
+    pub(crate) const KEY_ID: usize = 13; // 2 words
+}
+
+/// Places within the hot words of one slot.
+pub(crate) mod hot {
+    pub(crate) const BUCKET: usize = 0;
+    pub(crate) const LAST_USED: usize = 1;
+    pub(crate) const COUNTERS: usize = 2; // 5 words and one spare
+}
+
+/// Places in the first page of the counts area.
+pub(crate) mod tally {
+    pub(crate) const STALE_REFUSALS: usize = 0;
+}
+pub(crate) const BUDGET_AT: usize = PAGE;
+const DIRTY_AT: usize = BUDGET_AT + BUDGET_BUCKETS;
+
+const _: () = assert!(head::PEPPERS + MAX_PEPPERS * PEPPER_WORDS <= PAGE);
+
+/// Rounds up to whole pages.
+pub(crate) const fn pages(words: usize) -> usize {
+    words.div_ceil(PAGE) * PAGE
+}
+
+/// The places that depend on the capacity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    pub(crate) capacity: u32,
+    pub(crate) index_at: usize,
+    pub(crate) index_len: usize,
+    pub(crate) slots_at: usize,
+    /// Length of the facts area; the counts area begins there.
+    pub(crate) facts_len: usize,
+    pub(crate) dirty_at: usize,
+    pub(crate) hot_at: usize,
+    pub(crate) cold_at: usize,
+    pub(crate) counts_len: usize,
+}
+
+impl Layout {
+    /// The layout for `capacity` keys. Each may have two secrets at a time, and one entry in two stays free or
+    /// nearly so.
+    pub(crate) fn new(capacity: u32) -> Self {
+        let slots = capacity as usize;
+        let index_len = (2 * slots + 1).next_power_of_two();
+        let slots_at = pages(INDEX_AT + index_len);
+        let hot_at = pages(DIRTY_AT + slots.div_ceil(64));
+        let cold_at = pages(hot_at + slots * HOT_WORDS);
+        Self {
+            capacity,
+            index_at: INDEX_AT,
+            index_len,
+            slots_at,
+            facts_len: pages(slots_at + slots * SLOT_WORDS),
+            dirty_at: DIRTY_AT,
+            hot_at,
+            cold_at,
+            counts_len: pages(cold_at + slots * COLD_WORDS),
+        }
+    }
+
+    pub(crate) fn file_len(&self) -> u64 {
+        ((self.facts_len + self.counts_len) * WORD) as u64
+    }
+
+    /// Parts of the file that need memory before the first key: `(first word, words)` from the file's start.
+    /// Tenants and slots get theirs as they come.
+    pub(crate) fn fixed_parts(&self) -> [(usize, usize); 3] {
+        [(0, TENANTS_AT), (self.index_at, self.slots_at - self.index_at), (self.facts_len, self.hot_at)]
+    }
+
+    /// Parts of the file that the chunk with `slot` in it needs.
+    pub(crate) fn chunk_parts(&self, slot: usize) -> [(usize, usize); 3] {
+        let first = slot / CHUNK_SLOTS * CHUNK_SLOTS;
+        let count = CHUNK_SLOTS.min(self.capacity as usize - first);
+        [
+            (self.slots_at + first * SLOT_WORDS, count * SLOT_WORDS),
+            (self.facts_len + self.hot_at + first * HOT_WORDS, count * HOT_WORDS),
+            (self.facts_len + self.cold_at + first * COLD_WORDS, count * COLD_WORDS),
+        ]
+    }
+}

@@ -1,0 +1,60 @@
+//! Usage counters: cumulative, one set per slot, never reset.
+//!
+//! A check adds and then marks its slot dirty; the flusher clears the mark and then reads. With all four steps
+//! sequentially consistent, an addition is either in what the flusher reads or its mark outlives the flush.
+
+/// Which counter of a slot's counting line a decision adds to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Counter {
+    Allowed,
+    AppClientErrors,
+    AppServerErrors,
+    RateLimited,
+    InsufficientScope,
+    Revoked,
+    Disabled,
+    Expired,
+}
+
+/// The counters of one key since its segment was made.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Usage {
+    /// Requests that passed the gate.
+    pub allowed: u64,
+    /// Of those, the ones that the application answered with 4xx.
+    pub app_client_errors: u64,
+    /// Of those, the ones that the application answered with 5xx.
+    pub app_server_errors: u64,
+    /// Refused: no token left.
+    pub rate_limited: u64,
+    /// Refused: scope not held.
+    pub insufficient_scope: u64,
+    /// Refused: revoked.
+    pub revoked: u64,
+    /// Refused: disabled.
+    pub disabled: u64,
+    /// Refused: expired.
+    pub expired: u64,
+    /// Wall time in Unix ms of the newest request; 0 for never.
+    pub last_used_at_ms: u64,
+}
+
+impl Usage {
+    /// The gate's own refusals.
+    #[must_use]
+    pub const fn refused(&self) -> u64 {
+        self.rate_limited + self.insufficient_scope + self.revoked + self.disabled + self.expired
+    }
+
+    /// Every decision on the key.
+    #[must_use]
+    pub const fn requests(&self) -> u64 {
+        self.allowed + self.refused()
+    }
+
+    /// Requests that ended in 4xx; all refusals do.
+    #[must_use]
+    pub const fn client_errors(&self) -> u64 {
+        self.app_client_errors + self.refused()
+    }
+}

@@ -1,0 +1,232 @@
+//! What a gate decides, in the order of the public contract, and what it counts.
+
+mod common;
+
+use common::{SECOND, START, WALL_OFFSET, World, at, options};
+use keystile_core::segment::Options;
+use keystile_core::{Credential, Outcome, Quota, Usage, headers};
+
+fn wall(boot_ns: u64) -> u64 {
+    boot_ns + WALL_OFFSET as u64
+}
+
+#[test]
+fn a_live_key_with_the_scope_passes() {
+    let mut world = World::new();
+    let (secret, record) = world.record();
+    assert_eq!(world.code(&secret, "PSA", START), "unknown_key");
+    world.put(&record);
+    let decision = world.check(&secret, "PSA", START);
+    assert!(decision.allowed());
+    assert_eq!(world.gate.key_id_of(&decision), Some(record.id.to_string()));
+    assert_eq!(world.gate.tenant_of(&decision).as_deref(), Some("home"));
+    assert_eq!(world.gate.tier_of(&decision).as_deref(), Some("Standard"));
+    assert_eq!(world.gate.scopes_of(&decision), ["PSA"]);
+}
+
+#[test]
+fn a_key_without_scopes_passes_nowhere() {
+    let mut world = World::new();
+    let (secret, mut record) = world.record();
+    record.scopes.clear();
+    world.put(&record);
+    for scope in ["PSA", "CRM", "Books"] {
+        assert_eq!(world.code(&secret, scope, START), "insufficient_scope");
+    }
+}
+
+#[test]
+fn the_first_reason_that_applies_is_given() {
+    let mut world = World::new();
+    let (secret, mut record) = world.record();
+    record.scopes.clear();
+    world.put(&record);
+    assert_eq!(world.code(&secret, "PSA", START), "insufficient_scope");
+    for _ in 0..99 {
+        world.check(&secret, "PSA", START);
+    }
+    assert_eq!(world.code(&secret, "PSA", START), "rate_limited");
+    record.expires_at_ns = wall(START);
+    world.put(&record);
+    assert_eq!(world.code(&secret, "PSA", START), "expired_key");
+    record.disabled = true;
+    world.put(&record);
+    assert_eq!(world.code(&secret, "PSA", START), "disabled_key");
+    record.revoked = true;
+    world.put(&record);
+    assert_eq!(world.code(&secret, "PSA", START), "revoked_key");
+    assert_eq!(world.code("tos_nonsense", "PSA", START), "malformed_key");
+    world.writer.refresh(1, 2, START);
+    assert_eq!(world.code("tos_nonsense", "PSA", START), "gate_stale");
+    assert_eq!(world.code(&secret, "PSA", START), "gate_stale");
+    assert_eq!(world.gate.stale_refusals(), 2);
+}
+
+#[test]
+fn credentials_are_read_as_rfc_6750_says() {
+    let mut world = World::new();
+    let (secret, record) = world.record();
+    world.put(&record);
+    let code = |values: &[&str]| {
+        let credential = Credential::from_headers(values.iter().map(|value| value.as_bytes()));
+        world.gate.check(credential, None, None, 1, START).outcome.code()
+    };
+    for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
+        assert_eq!(code(&[&format!("{scheme} {secret}")]), "ok", "{scheme}");
+    }
+    for bad in ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", &secret] {
+        assert_eq!(code(&[bad]), "malformed_key", "{bad}");
+    }
+    for spaced in ["Bearer  ", "Bearer\t", " Bearer ", "Bearer \n"] {
+        assert_eq!(code(&[&format!("{spaced}{secret}")]), "malformed_key", "{spaced:?}");
+    }
+    for tail in ["\n", " ", "%00", "\0", ", Bearer x"] {
+        assert_eq!(code(&[&format!("Bearer {secret}{tail}")]), "malformed_key", "{tail:?}");
+    }
+    let good = format!("Bearer {secret}");
+    assert_eq!(code(&[]), "missing_credentials");
+    assert_eq!(code(&[&good, &good]), "multiple_credentials");
+    assert_eq!(code(&["Bearer x", &good]), "multiple_credentials");
+}
+
+#[test]
+fn failed_attempts_have_a_budget_of_their_own() {
+    let mut world = World::new();
+    let (secret, record) = world.record();
+    world.put(&record);
+    let attempt = |client: &str| world.gate.check(Credential::Missing, None, Some(client), 1, START).outcome;
+    for _ in 0..100 {
+        assert_eq!(attempt("192.0.2.1"), Outcome::MissingCredentials);
+    }
+    assert_eq!(attempt("192.0.2.1"), Outcome::TooManyFailures);
+    assert_eq!(attempt("192.0.2.2"), Outcome::MissingCredentials);
+    let genuine = Credential::Token(secret.as_bytes());
+    assert!(world.gate.check(genuine, None, Some("192.0.2.1"), 1, START).allowed());
+    let later = START + SECOND;
+    assert_eq!(
+        world.gate.check(Credential::Missing, None, Some("192.0.2.1"), 1, later).outcome,
+        Outcome::MissingCredentials
+    );
+}
+
+#[test]
+fn rotation_keeps_the_bucket_and_the_old_secret_until_its_end() {
+    let mut world = World::new();
+    let (old, mut record) = world.record();
+    world.put(&record);
+    for _ in 0..60 {
+        assert!(world.check(&old, "PSA", START).allowed());
+    }
+    let new = world.mint();
+    record.previous = Some((record.digest, wall(START + 10 * SECOND)));
+    record.digest = world.digest(&new);
+    world.put(&record);
+    assert!(world.check(&old, "PSA", START).allowed());
+    let decision = world.check(&new, "PSA", START);
+    assert_eq!(decision.limits().unwrap().tokens, 38);
+    assert_eq!(world.code(&old, "PSA", START + 10 * SECOND), "expired_key");
+    assert_eq!(world.code(&new, "PSA", START + 10 * SECOND), "ok");
+    let newest = world.mint();
+    record.previous = Some((record.digest, wall(START + 20 * SECOND)));
+    record.digest = world.digest(&newest);
+    world.put(&record);
+    assert_eq!(world.code(&old, "PSA", START + 10 * SECOND), "unknown_key");
+    assert_eq!(world.code(&new, "PSA", START + 10 * SECOND), "ok");
+    record.revoked = true;
+    world.put(&record);
+    assert_eq!(world.code(&new, "PSA", START + 10 * SECOND), "revoked_key");
+    assert_eq!(world.code(&newest, "PSA", START + 10 * SECOND), "revoked_key");
+}
+
+#[test]
+fn a_revoked_key_stays_revoked() {
+    let mut world = World::new();
+    let (secret, record) = world.record();
+    world.put(&record);
+    assert!(world.writer.revoke(&record.id));
+    world.put(&record);
+    assert_eq!(world.code(&secret, "PSA", START), "revoked_key");
+}
+
+#[test]
+fn another_tier_does_not_refill_a_bucket() {
+    let mut world = World::new();
+    let (secret, mut record) = world.record();
+    world.put(&record);
+    for _ in 0..70 {
+        world.check(&secret, "PSA", START);
+    }
+    record.tier = "Enterprise".into();
+    world.put(&record);
+    assert_eq!(world.check(&secret, "PSA", START).limits().unwrap().tokens, 29);
+    let tiers = [("Enterprise".to_string(), Quota::new(10, 1_000_000).unwrap())];
+    world.writer.set_catalogue(&[], &tiers, at(START)).unwrap();
+    assert_eq!(world.check(&secret, "PSA", START).limits().unwrap().tokens, 28);
+}
+
+#[test]
+fn every_decision_on_a_known_key_counts_once() {
+    let mut world = World::new();
+    let (secret, mut record) = world.record();
+    world.put(&record);
+    let check = |scope: &str| world.check(&secret, scope, START);
+    let (ok, lost) = (check("PSA"), check("PSA"));
+    check("CRM");
+    world.gate.finish(&ok, 404);
+    world.gate.finish(&lost, 503);
+    let refused = check("CRM");
+    world.gate.finish(&refused, 403);
+    world.gate.check(Credential::Missing, None, None, 1, START);
+    record.disabled = true;
+    world.put(&record);
+    world.check(&secret, "PSA", START);
+    let expected = Usage {
+        allowed: 2,
+        app_client_errors: 1,
+        app_server_errors: 1,
+        insufficient_scope: 2,
+        disabled: 1,
+        last_used_at_ms: wall(START) / 1_000_000,
+        ..Usage::default()
+    };
+    assert_eq!(world.writer.drain(), [(record.id, expected)]);
+    assert_eq!((expected.requests(), expected.client_errors()), (5, 4));
+    assert_eq!(world.writer.drain(), []);
+    world.writer.undrain([record.id]);
+    assert_eq!(world.writer.drain().len(), 1);
+}
+
+#[test]
+fn a_retired_pepper_still_opens() {
+    let mut world = World::new();
+    let (old, record) = world.record();
+    world.put(&record);
+    let (path, folder) = (world.path(), world.folder);
+    drop(world.writer);
+    let fresh = keystile_core::Pepper::new(&[8; 32]);
+    let peppers = Options { peppers: vec![fresh, options().peppers[0]], ..options() };
+    let writer = keystile_core::Writer::open(&path, &peppers, &common::identity()).unwrap();
+    let gate = keystile_core::Gate::new(writer.segment()).unwrap();
+    assert!(gate.check(Credential::Token(old.as_bytes()), None, None, 1, START).allowed());
+    drop(folder);
+}
+
+#[test]
+fn headers_describe_the_bucket_that_was_asked() {
+    let mut world = World::new();
+    let (secret, record) = world.record();
+    world.put(&record);
+    let shown = headers::of(&world.gate, &world.check(&secret, "CRM", START));
+    let value = |name: &str| shown.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str());
+    assert_eq!(value("WWW-Authenticate"), Some("Bearer error=\"insufficient_scope\", scope=\"CRM\""));
+    assert_eq!(value("X-RateLimit-Limit"), Some("60"));
+    assert_eq!(value("X-RateLimit-Remaining"), Some("60"));
+    assert_eq!(value("RateLimit-Policy"), Some("\"standard\";q=100;w=100"));
+    assert_eq!(value("RateLimit"), Some("\"standard\";r=99;t=1"));
+    assert_eq!(value("X-RateLimit-Reset"), Some("1700001000"));
+    assert_eq!(value("Retry-After"), None);
+    let missing = world.gate.check(Credential::Missing, None, Some("192.0.2.9"), 1, START);
+    let shown = headers::of(&world.gate, &missing);
+    assert!(shown.contains(&("RateLimit", "\"unauthenticated\";r=99;t=1".into())), "{shown:?}");
+    assert!(shown.contains(&("WWW-Authenticate", "Bearer".into())), "{shown:?}");
+}

@@ -1,0 +1,186 @@
+//! The segment as a file: who may write it, what survives a writer, what is refused.
+
+mod common;
+
+use common::{START, World, at, identity, options};
+use keystile_core::segment::{Identity, Options, Segment};
+use keystile_core::{Credential, Gate, SegmentError, Writer};
+use std::collections::HashSet;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[test]
+fn one_writer_at_a_time() {
+    let world = World::new();
+    let second = Writer::open(&world.path(), &options(), &identity());
+    assert!(matches!(second, Err(SegmentError::Busy(_))));
+    let path = world.path();
+    let World { writer, gate, folder, .. } = world;
+    drop((writer, gate));
+    assert!(Writer::open(&path, &options(), &identity()).is_ok());
+    drop(folder);
+}
+
+#[test]
+fn the_next_writer_adopts_keys_buckets_and_unreported_counts() {
+    let mut world = World::new();
+    let (secret, record) = world.record();
+    world.put(&record);
+    for _ in 0..40 {
+        world.check(&secret, "PSA", START);
+    }
+    let id = world.writer.gate_id();
+    assert_eq!(world.writer.drain().len(), 1);
+    let path = world.path();
+    let World { writer, gate, folder, .. } = world;
+    drop(writer);
+    let writer = Writer::open(&path, &options(), &identity()).unwrap();
+    assert_eq!(writer.gate_id(), id);
+    let drained = writer.drain();
+    assert_eq!((drained.len(), drained[0].1.allowed), (1, 40));
+    let decision = gate.check(Credential::Token(secret.as_bytes()), None, None, 1, START);
+    assert_eq!(decision.limits().unwrap().tokens, 59);
+    drop(folder);
+}
+
+#[test]
+fn another_database_gets_a_new_segment() {
+    let mut world = World::new();
+    let (secret, record) = world.record();
+    world.put(&record);
+    let path = world.path();
+    let World { writer, gate, folder, .. } = world;
+    drop(writer);
+    let other = Options { peppers: vec![keystile_core::Pepper::new(&[9; 32])], random: [5; 32], ..options() };
+    let writer = Writer::open(&path, &other, &identity()).unwrap();
+    assert_ne!(writer.gate_id(), gate.id());
+    assert!(!gate.segment().is_current());
+    assert_eq!(Gate::new(writer.segment()).unwrap().key_count(), 0);
+    // The old one is not misread as the new: it still answers by what it holds, until its lease runs out.
+    assert!(gate.check(Credential::Token(secret.as_bytes()), None, None, 1, START).allowed());
+    drop(folder);
+}
+
+#[test]
+fn a_file_that_is_not_ours_or_not_whole_is_refused() {
+    let world = World::new();
+    let (path, right) = (world.path(), identity());
+    let why = |identity: &Identity| match Segment::attach(&path, identity) {
+        Err(SegmentError::Unusable { why, .. } | SegmentError::Outdated { why, .. }) => why,
+        Err(other) => panic!("{other}"),
+        Ok(_) => "",
+    };
+    assert_eq!(why(&right), "");
+    assert!(why(&Identity { uid: right.uid + 1, ..right }).contains("another user"));
+    assert!(why(&Identity { boot_id: 1, ..right }).contains("last started"));
+    fs::set_permissions(&path, Permissions::from_mode(0o602)).unwrap();
+    assert!(why(&right).contains("other users"));
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    let file = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let word = |place: u64, value: u64| file.write_all_at(&value.to_ne_bytes(), place * 8).unwrap();
+    word(1, 999);
+    assert!(why(&right).contains("another version"));
+    word(1, 1);
+    word(4, 1 << 20);
+    assert!(why(&right).contains("shorter"));
+    word(4, 10_000);
+    word(0, 0);
+    assert!(why(&right).contains("no segment"));
+    let empty = world.folder.path().join("empty");
+    fs::write(&empty, b"").unwrap();
+    fs::set_permissions(&empty, Permissions::from_mode(0o600)).unwrap();
+    assert!(matches!(Segment::attach(&empty, &right), Err(SegmentError::Unusable { .. })));
+    let absent = world.folder.path().join("absent");
+    assert!(matches!(Segment::attach(&absent, &right), Err(SegmentError::Absent(_))));
+}
+
+#[test]
+fn a_writer_never_replaces_what_it_does_not_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gate");
+    fs::write(&path, [7; 4096]).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    assert!(matches!(Writer::open(&path, &options(), &identity()), Err(SegmentError::Unusable { .. })));
+    assert_eq!(fs::read(&path).unwrap(), [7; 4096]);
+}
+
+#[test]
+fn a_full_gate_says_so_and_keeps_serving() {
+    let mut world = World::with(&Options { capacity: 64, ..options() });
+    let keys: Vec<_> = (0..64).map(|_| world.record()).collect();
+    for (_, record) in &keys {
+        world.put(record);
+    }
+    let (secret, record) = world.record();
+    assert!(matches!(world.writer.put(&record, at(START)), Err(SegmentError::Full(64))));
+    assert_eq!(world.code(&secret, "PSA", START), "unknown_key");
+    assert!(keys.iter().all(|(secret, _)| world.check(secret, "PSA", START).allowed()));
+}
+
+#[test]
+fn a_record_that_names_unknown_things_changes_nothing() {
+    let mut world = World::new();
+    let (secret, record) = world.record();
+    world.put(&record);
+    let mut bad = record.clone();
+    bad.scopes = vec!["Nonsense".into()];
+    assert!(world.writer.put(&bad, at(START)).is_err());
+    bad = record.clone();
+    bad.tier = "Nonsense".into();
+    assert!(world.writer.put(&bad, at(START)).is_err());
+    bad = record.clone();
+    bad.tenant = "x".repeat(64);
+    assert!(world.writer.put(&bad, at(START)).is_err());
+    assert!(world.check(&secret, "PSA", START).allowed());
+}
+
+#[test]
+fn a_reload_forgets_what_is_gone() {
+    let mut world = World::new();
+    let (kept_secret, kept) = world.record();
+    let (gone_secret, gone) = world.record();
+    world.put(&kept);
+    world.put(&gone);
+    world.writer.retain(&HashSet::from([kept.id]));
+    assert_eq!(world.code(&kept_secret, "PSA", START), "ok");
+    assert_eq!(world.code(&gone_secret, "PSA", START), "unknown_key");
+    world.put(&gone);
+    assert_eq!(world.code(&gone_secret, "PSA", START), "ok");
+}
+
+/// A reader that checks while the writer rotates never sees a mixture: with the current secret it always passes.
+#[test]
+fn readers_never_see_half_a_change() {
+    let mut world = World::new();
+    let (secret, mut record) = world.record();
+    record.tier = "Enterprise".into();
+    world.put(&record);
+    let tiers = [("Enterprise".to_string(), keystile_core::Quota::new(1_000_000_000, 1_000_000_000).unwrap())];
+    world.writer.set_catalogue(&[], &tiers, at(START)).unwrap();
+    let other = world.mint();
+    let (first, second) = (record.digest, world.digest(&other));
+    let gate = Arc::new(Gate::new(world.writer.segment()).unwrap());
+    let done = Arc::new(AtomicBool::new(false));
+    let reader = std::thread::spawn({
+        let (gate, done) = (Arc::clone(&gate), Arc::clone(&done));
+        move || {
+            let mut seen = 0u64;
+            while !done.load(Ordering::Relaxed) || seen == 0 {
+                let decision = gate.check(Credential::Token(secret.as_bytes()), None, None, 1, START);
+                assert!(decision.allowed(), "{:?}", decision.outcome);
+                seen += 1;
+            }
+            seen
+        }
+    });
+    for round in 0..200_000u64 {
+        let swapped = round % 2 == 0;
+        record.digest = if swapped { second } else { first };
+        record.previous = Some((if swapped { first } else { second }, u64::MAX));
+        world.writer.put(&record, at(START)).unwrap();
+    }
+    done.store(true, Ordering::Relaxed);
+    assert!(reader.join().unwrap() > 0);
+}

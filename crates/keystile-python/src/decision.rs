@@ -1,0 +1,117 @@
+//! A decision, explained on demand.
+
+use keystile_core::{Gate, headers};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What a gate decided on one request.
+#[pyclass(frozen, module = "keystile._core")]
+pub(crate) struct Decision {
+    inner: keystile_core::Decision,
+    gate: Arc<Gate>,
+    finished: AtomicBool,
+}
+
+impl Decision {
+    #[inline]
+    pub(crate) fn new(gate: &Arc<Gate>, inner: keystile_core::Decision) -> Self {
+        Self { inner, gate: Arc::clone(gate), finished: AtomicBool::new(false) }
+    }
+
+    /// Counts the final status; only the first time, a request ends once.
+    pub(crate) fn finish(&self, status: u16) {
+        if !self.finished.swap(true, Ordering::Relaxed) {
+            self.gate.finish(&self.inner, status);
+        }
+    }
+}
+
+#[pymethods]
+impl Decision {
+    fn __bool__(&self) -> bool {
+        self.inner.allowed()
+    }
+
+    #[getter]
+    fn allowed(&self) -> bool {
+        self.inner.allowed()
+    }
+
+    #[getter]
+    fn status(&self) -> u16 {
+        self.inner.outcome.status()
+    }
+
+    #[getter]
+    fn code(&self) -> &'static str {
+        self.inner.outcome.code()
+    }
+
+    #[getter]
+    fn key_id(&self) -> Option<String> {
+        self.gate.key_id_of(&self.inner)
+    }
+
+    #[getter]
+    fn tenant(&self) -> Option<String> {
+        self.gate.tenant_of(&self.inner)
+    }
+
+    #[getter]
+    fn tier(&self) -> Option<String> {
+        self.gate.tier_of(&self.inner)
+    }
+
+    #[getter]
+    fn scopes(&self) -> Vec<String> {
+        self.gate.scopes_of(&self.inner)
+    }
+
+    #[getter]
+    fn needed_scope(&self) -> Option<String> {
+        self.inner.needed.map(|scope| self.gate.scope_name(scope))
+    }
+
+    #[getter]
+    fn limit(&self) -> Option<u32> {
+        self.inner.limits().map(|limits| limits.limit)
+    }
+
+    #[getter]
+    fn remaining(&self) -> Option<u32> {
+        self.inner.limits().map(|limits| limits.remaining)
+    }
+
+    #[getter]
+    fn reset_at(&self) -> Option<i64> {
+        self.inner.limits().map(|limits| limits.reset_at)
+    }
+
+    #[getter]
+    fn retry_after(&self) -> Option<u64> {
+        self.inner.retry_after_s()
+    }
+
+    #[getter]
+    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (name, value) in headers::of(&self.gate, &self.inner) {
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
+    }
+
+    #[getter]
+    fn asgi_headers<'py>(&self, py: Python<'py>) -> Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let bytes = |text: &str| PyBytes::new(py, text.as_bytes());
+        let headers = headers::of(&self.gate, &self.inner).into_iter();
+        headers.map(|(name, value)| (bytes(&name.to_ascii_lowercase()), bytes(&value))).collect()
+    }
+
+    fn __repr__(&self) -> String {
+        let key = self.key_id().unwrap_or_else(|| "none".into());
+        format!("Decision({}, key_id={key})", self.code())
+    }
+}

@@ -1,0 +1,28 @@
+//! The Python binding of `keystile-core`: `keystile._core`. One file per noun; errors cross in [`errors`] only.
+
+mod attach;
+mod clock;
+mod decision;
+mod errors;
+mod gate;
+mod keys;
+mod record;
+mod text;
+mod writer;
+
+/// The fast part of Keystile. See `_core.pyi` for what each name does.
+#[pyo3::pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use crate::clock::boottime;
+    #[pymodule_export]
+    use crate::decision::Decision;
+    #[pymodule_export]
+    use crate::gate::{Gate, Scope};
+    #[pymodule_export]
+    use crate::keys::{checksum_ok, digest, mint, new_key_id};
+    #[pymodule_export]
+    use crate::record::KeyRecord;
+    #[pymodule_export]
+    use crate::writer::Writer;
+}

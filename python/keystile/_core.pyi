@@ -1,0 +1,273 @@
+"""The fast part of Keystile, written in Rust.
+
+Nothing here blocks, except `Gate.open` and `Writer.open`, which make files. Instants named `…_ns` are integers in
+nanoseconds; `boottime` counts since the machine started, suspended time included; others are Unix time.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from os import PathLike
+from typing import final
+
+def boottime() -> int:
+    """Nanoseconds of `CLOCK_BOOTTIME`: the clock of leases and buckets."""
+
+def mint(prefix: str = "tos_") -> str:
+    """A new secret: prefix, 22 random base62 characters from the operating system, 6 checksum characters.
+
+    ValueError for a prefix that is not `[a-z][a-z0-9_]{0,15}`; OSError if there is no randomness to be had.
+    """
+
+def checksum_ok(text: str | bytes, prefix: str = "tos_") -> bool:
+    """Whether `text` is shaped like a key, checksum included. Says nothing about whether it was ever issued."""
+
+def new_key_id() -> str:
+    """A new key id: `key_` and a UUIDv7 in 26 base32 characters (a TypeID); sorts by time of issue."""
+
+def digest(text: str | bytes, pepper: bytes, prefix: str = "tos_") -> bytes:
+    """The 32 bytes kept instead of a secret: `HMAC-SHA-256(pepper, SHA-256(text))`.
+
+    ValueError if the text is not shaped like a key, or the pepper has not 32 bytes.
+    """
+
+@final
+class Scope:
+    """A scope of one gate's catalogue, resolved once (`Gate.scope`) so that checks need not look it up."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the catalogue."""
+
+@final
+class KeyRecord:
+    """One key as a gate sees it."""
+
+    def __new__(
+        cls,
+        id: str,
+        digest: bytes,
+        *,
+        scopes: Sequence[str],
+        tier: str,
+        tenant: str = "home",
+        expires_at_ns: int | None = None,
+        disabled: bool = False,
+        revoked: bool = False,
+        previous_digest: bytes | None = None,
+        previous_expires_at_ns: int | None = None,
+    ) -> KeyRecord:
+        """A record; the two `previous_…` belong to the secret before a rotation and go together.
+
+        ValueError for a malformed id or a digest that has not 32 bytes.
+        """
+
+    @property
+    def id(self) -> str:
+        """The key's id."""
+
+@final
+class Decision:
+    """What a gate decided on one request. Its truth value is `allowed`."""
+
+    def __bool__(self) -> bool: ...
+    @property
+    def allowed(self) -> bool:
+        """Whether the request may pass."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status to answer with: 200, or that of the refusal."""
+
+    @property
+    def code(self) -> str:
+        """`ok`, or which refusal it is: one of a closed set."""
+
+    @property
+    def key_id(self) -> str | None:
+        """The id of the key, where one was recognised."""
+
+    @property
+    def tenant(self) -> str | None:
+        """The key's tenant, where a key was recognised."""
+
+    @property
+    def tier(self) -> str | None:
+        """The name of the tier whose bucket was asked."""
+
+    @property
+    def scopes(self) -> list[str]:
+        """The names of the scopes that the key holds now."""
+
+    @property
+    def needed_scope(self) -> str | None:
+        """The name of the scope that was asked for."""
+
+    @property
+    def limit(self) -> int | None:
+        """Requests per minute; of the key's tier, or of the client's failed attempts where no key is known."""
+
+    @property
+    def remaining(self) -> int | None:
+        """Requests that will certainly be admitted now, at most `limit`."""
+
+    @property
+    def reset_at(self) -> int | None:
+        """Unix time in seconds, rounded up, at which `remaining` is back at its largest."""
+
+    @property
+    def retry_after(self) -> int | None:
+        """Whole seconds, rounded up, until a retry makes sense; on 429 and 503 only."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The response headers that explain the decision, to be sent with every answer."""
+
+    @property
+    def asgi_headers(self) -> list[tuple[bytes, bytes]]:
+        """The same in the form that ASGI takes."""
+
+@final
+class Gate:
+    """Decides on requests inside this process, from memory that all processes of the machine share."""
+
+    @staticmethod
+    def attach(path: str | PathLike[str] | None = None) -> Gate:
+        """This machine's gate, which `keystile serve` or `keystile agent` keeps fresh.
+
+        Without a path: the environment's KEYSTILE_SEGMENT, else the only gate that this user has here. GateAbsent if
+        there is none; GateUnusable if it is of another version, boot or owner.
+        """
+
+    @staticmethod
+    def open(
+        path: str | PathLike[str],
+        *,
+        scopes: Sequence[str],
+        tiers: Sequence[tuple[str, int, int]],
+        pepper: bytes | None = None,
+        prefix: str = "tos_",
+        capacity: int = 65_536,
+        failure_rate: int = 60,
+        failure_burst: int = 100,
+    ) -> Gate:
+        """A private gate at `path`, without any Hub: for tests, and for programs that keep their keys themselves.
+
+        `tiers` are (name, requests per minute, burst); `capacity` is in keys. Other processes may attach to the
+        path, but only one may open it: GateBusy for the others. Opened again with the same pepper, it still knows
+        its keys, buckets and counters; without a pepper a random one is used and it begins empty.
+        """
+
+    def scope(self, name: str) -> Scope:
+        """The handle of a scope. UnknownScope (a KeyError) if the catalogue has none of this name."""
+
+    def check(
+        self, secret: str | bytes, scope: Scope | None = None, client: str | None = None, cost: int = 1
+    ) -> Decision:
+        """Decide on a request that presented `secret`, take `cost` tokens, and count it. No I/O, no lock, no wait.
+
+        Without a scope, any live key passes. `client` is the IP address that a failed attempt is charged to; without
+        one nobody is. Never raises for a bad secret; ValueError for a scope of another gate or a cost below 1.
+        """
+
+    def check_headers(
+        self, headers: Iterable[tuple[bytes, bytes]], scope: Scope | None = None, client: str | None = None
+    ) -> Decision:
+        """The same, with the credential taken from a request's raw headers (`Authorization: Bearer …`)."""
+
+    def finish(self, decision: Decision, status: int) -> None:
+        """Count the HTTP status finally sent for a request that passed. Once per decision; more calls do nothing."""
+
+    def digest(self, secret: str | bytes) -> bytes:
+        """The digest under which this gate keeps `secret`. ValueError if it is not shaped like a key."""
+
+    def put(self, record: KeyRecord) -> None:
+        """Add or change a key of a gate from `Gate.open`. GateFull if there is no room; GateError otherwise."""
+
+    def revoke(self, key_id: str) -> bool:
+        """Revoke a key of a gate from `Gate.open`, for good; False if it is unknown."""
+
+    @property
+    def path(self) -> PathLike[str]:
+        """Where its segment lies."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it may decide now: its lease runs, or it was set to go on without one."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the file at its path is still the one that is attached; if not, attach again."""
+
+    @property
+    def applied_revision(self) -> int:
+        """The last revision of the change feed that it has applied."""
+
+    @property
+    def key_count(self) -> int:
+        """How many keys it holds, revoked and deleted ones included."""
+
+    @property
+    def capacity(self) -> int:
+        """How many keys it can hold."""
+
+    @property
+    def stale_refusals(self) -> int:
+        """Requests refused because it was stale, since its segment was made."""
+
+    @property
+    def wall_offset_ns(self) -> int:
+        """Unix time minus boot time by which it judges expiry: the database's clock, never moving back."""
+
+@final
+class Writer:
+    """The agent's side of a gate: the right to write its segment, held until `close` or the process's end."""
+
+    @staticmethod
+    def open(
+        path: str | PathLike[str],
+        *,
+        capacity: int,
+        prefix: str,
+        peppers: Sequence[bytes],
+        failure_rate: int,
+        failure_burst: int,
+        allow_stale: bool,
+    ) -> Writer:
+        """Take the right to write, and adopt what lies there, or make a new segment. GateBusy if another holds it."""
+
+    def close(self) -> None:
+        """Give the right back. The segment stays, with its buckets and counters."""
+
+    def gate(self) -> Gate:
+        """A gate on the same segment."""
+
+    @property
+    def gate_id(self) -> bytes:
+        """16 random bytes, under which this segment's counters are reported."""
+
+    def set_catalogue(self, scopes: Sequence[str], tiers: Sequence[tuple[str, int, int]]) -> None:
+        """Make the catalogue hold these scopes and tiers (name, requests per minute, burst)."""
+
+    def put(self, record: KeyRecord) -> None:
+        """Add or change a key. A revoked key stays revoked."""
+
+    def remove(self, key_id: str) -> bool:
+        """Forget a key; False if it is unknown."""
+
+    def retain(self, key_ids: Collection[str]) -> None:
+        """Forget every key that is not listed: the last step of a full reload."""
+
+    def refresh(self, epoch: bytes, revision: int, fresh_until_ns: int) -> None:
+        """Everything up to `revision` of the feed's `epoch` (16 bytes) is applied; extend the lease (boot time)."""
+
+    def set_wall_clock(self, wall_ns: int) -> None:
+        """Take the database's Unix time, as just received, as one more measurement of wall time."""
+
+    def drain(self) -> list[tuple[str, int, int, int, int, int, int, int, int, int]]:
+        """The cumulative counters of every key that changed since the last call.
+
+        Each: key id, requests, client errors, server errors, then refusals (rate limited, insufficient scope,
+        revoked, disabled, expired), and the time of the newest request in Unix milliseconds (0: never).
+        """
+
+    def undrain(self, key_ids: Sequence[str]) -> None:
+        """Mark keys as changed again, after what `drain` gave could not be stored."""
