@@ -1,0 +1,59 @@
+# From nothing but Python >= 3.11, cargo and make. `make` alone explains itself.
+
+PYTHON ?= python3
+PORT ?= 8080
+DATA ?= .demo
+WORKERS ?= 1
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+
+BIN := .venv/bin
+# A uv that is already installed is used; else a private one is put into .tools.
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
+# An absolute path is somebody else's file, and no reason to build anything.
+UV_NEEDED := $(filter .tools/bin/uv,$(UV))
+RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' 2>/dev/null)
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint build clean setup
+.DELETE_ON_ERROR:
+
+help: ## Explain the targets
+	@echo "Keystile. Targets:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo "Variables: PORT=$(PORT) DATA=$(DATA) WORKERS=$(WORKERS) PYTEST_ARGS= BENCH_ARGS="
+
+demo: $(READY) ## Run everything with sample data: PORT, DATA and WORKERS may be given
+	$(BIN)/keystile serve --demo --port $(PORT) --data $(DATA) --workers $(WORKERS)
+
+test: $(READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
+	cargo test --package keystile-core
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+bench: $(READY) ## Run the benchmarks: BENCH_ARGS go to pytest
+	$(BIN)/pytest benchmarks --benchmark-only $(BENCH_ARGS)
+
+lint: $(READY) ## Check style and types, change nothing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	cargo fmt --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+build: $(UV_NEEDED) ## Build the wheel into dist/
+	$(UV) build --wheel
+
+setup: $(READY) ## Make .venv ready, which the other targets do by themselves
+
+clean: ## Remove everything that was built or set up; demo data stays
+	rm -rf .venv .tools target dist .pytest_cache .mypy_cache .ruff_cache .benchmarks .hypothesis
+
+.tools/bin/uv:
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check uv
+
+# The stamp is older than any changed source, so an edit rebuilds and a second call does nothing.
+$(READY): $(UV_NEEDED) pyproject.toml Cargo.toml $(RUST)
+	$(UV) sync
+	@touch $@

@@ -1,0 +1,83 @@
+"""The agent: the one process of a machine that writes its segment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from keystile._core import Gate, Writer
+from keystile.agent.flusher import Flusher
+from keystile.agent.follower import Follower
+from keystile.errors import GateBusy, GateError
+from keystile.pepper import pepper_bytes
+from keystile.settings import Settings, segment_path
+
+logger = logging.getLogger(__name__)
+
+_TAKEOVER_PAUSE_S = 0.2
+"""How often a waiting agent looks whether the one before it is gone."""
+
+
+class Agent:
+    """Takes the right to write the machine's segment, or waits for it; then follows the feed and flushes usage."""
+
+    def __init__(self, settings: Settings, database_url: str) -> None:
+        self._settings = settings
+        self._url = database_url
+        self._path = segment_path(settings)
+        self.ready = asyncio.Event()
+        """Set when this machine's gate can decide, whoever keeps it fresh."""
+
+    async def run(self) -> None:
+        """Run until cancelled; then flush once more and give the right back. GateError if there can be no segment."""
+        writer = await self._take_over()
+        try:
+            await self._keep(writer)
+        finally:
+            writer.close()
+
+    async def _take_over(self) -> Writer:
+        waiting = False
+        while True:
+            try:
+                return self._open()
+            except GateBusy as error:
+                if not waiting:
+                    logger.info("%s; waiting to take over", error)
+                waiting = True
+            self._look()
+            await asyncio.sleep(_TAKEOVER_PAUSE_S)
+
+    def _open(self) -> Writer:
+        settings = self._settings
+        return Writer.open(
+            self._path,
+            capacity=settings.capacity,
+            prefix=settings.prefix,
+            peppers=pepper_bytes(settings),
+            failure_rate=settings.failure_rate,
+            failure_burst=settings.failure_burst,
+            allow_stale=settings.stale_policy == "allow",
+        )
+
+    def _look(self) -> None:
+        """While another agent writes: the gate is ready as soon as that one has made it fresh."""
+        try:
+            if Gate.attach(self._path).fresh:
+                self.ready.set()
+        except GateError:
+            logger.debug("no gate yet")
+
+    async def _keep(self, writer: Writer) -> None:
+        follower = Follower(self._settings, self._url, writer)
+        flusher = Flusher(self._settings, self._url, writer)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(follower.run(), name="follower")
+                tasks.create_task(flusher.run(), name="flusher")
+                await follower.ready.wait()
+                self.ready.set()
+        finally:
+            # Also when cancelled: what was counted until now is worth one more try.
+            await asyncio.shield(flusher.try_flush())
+            flusher.close()

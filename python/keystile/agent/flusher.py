@@ -1,0 +1,77 @@
+"""The flusher: counters → store.
+
+Counters are cumulative and the store adds only what lies above each gate's high-water mark, so a flush may be sent
+twice and a process may die anywhere without a request being counted twice or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from typing import TypeAlias
+
+import asyncpg
+
+from keystile._core import Writer
+from keystile.agent.records import usage_row
+from keystile.errors import StoreError
+from keystile.settings import Settings
+from keystile.store import gates, usage
+from keystile.store.pool import connect
+
+logger = logging.getLogger(__name__)
+
+_DEADLINE_S = 20.0
+_ROWS_PER_FLUSH = 10_000
+
+_Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+class Flusher:
+    """Carries one segment's counters to the database, at each interval those that changed."""
+
+    def __init__(self, settings: Settings, database_url: str, writer: Writer) -> None:
+        self._url = database_url
+        self._writer = writer
+        self._interval_s = settings.flush_interval_ms / 1_000
+        self._machine = socket.gethostname()
+        self._conn: _Connection | None = None
+
+    async def run(self) -> None:
+        """Flush at each interval until cancelled; what fails is kept, logged and tried again."""
+        while True:
+            await asyncio.sleep(self._interval_s)
+            await self.try_flush()
+
+    async def try_flush(self) -> bool:
+        """Flush once; False, with nothing lost, if the database could not take it."""
+        try:
+            async with asyncio.timeout(_DEADLINE_S):
+                await self._flush()
+        except (OSError, TimeoutError, StoreError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            logger.warning("usage cannot be written: %s; it is kept", error or type(error).__name__)
+            self.close()
+            return False
+        return True
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._conn is not None:
+            self._conn.terminate()
+            self._conn = None
+
+    async def _flush(self) -> None:
+        if self._conn is None or self._conn.is_closed():
+            self._conn = await connect(self._url)
+        rows = [usage_row(counters) for counters in self._writer.drain()]
+        done = 0
+        try:
+            while done < len(rows):
+                part = rows[done : done + _ROWS_PER_FLUSH]
+                await usage.flush(self._conn, self._writer.gate_id, self._machine, part)
+                done += len(part)
+        finally:
+            self._writer.undrain([row.key_id for row in rows[done:]])
+        applied = self._writer.gate().applied_revision
+        await gates.seen(self._conn, self._writer.gate_id, self._machine, applied)

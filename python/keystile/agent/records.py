@@ -1,0 +1,51 @@
+"""From the store's rows to the gate's records, and from the gate's counters to the store's rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from keystile._core import KeyRecord
+from keystile.store.records import GateKey, UsageRow
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def unix_ns(moment: datetime) -> int:
+    """Unix time in nanoseconds, exact to the microsecond that a timestamp has; never negative."""
+    return max(0, (moment - _EPOCH) // _MICROSECOND) * 1_000
+
+
+def key_record(key: GateKey) -> KeyRecord:
+    """What the gate must know of a key."""
+    previous_until = key.previous_secret_expires_at
+    return KeyRecord(
+        key.id,
+        key.digest,
+        scopes=key.scopes,
+        tier=key.tier,
+        tenant=key.tenant,
+        expires_at_ns=None if key.expires_at is None else unix_ns(key.expires_at),
+        disabled=key.disabled,
+        revoked=key.revoked,
+        previous_digest=key.previous_digest,
+        previous_expires_at_ns=None if previous_until is None else unix_ns(previous_until),
+    )
+
+
+def usage_row(counters: tuple[str, int, int, int, int, int, int, int, int, int]) -> UsageRow:
+    """One entry of `Writer.drain` as the store takes it."""
+    key_id, requests, client_errors, server_errors, *refused, last_used_ms = counters
+    rate_limited, insufficient_scope, revoked, disabled, expired = refused
+    return UsageRow(
+        key_id=key_id,
+        requests=requests,
+        client_errors=client_errors,
+        server_errors=server_errors,
+        rate_limited=rate_limited,
+        insufficient_scope=insufficient_scope,
+        revoked=revoked,
+        disabled=disabled,
+        expired=expired,
+        last_used_at=_EPOCH + timedelta(milliseconds=last_used_ms) if last_used_ms else None,
+    )

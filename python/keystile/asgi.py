@@ -1,0 +1,148 @@
+"""The gate in front of any ASGI application."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from os import PathLike
+from typing import Any
+
+from keystile._core import Decision, Gate
+from keystile.attachment import Attachment
+from keystile.client_address import TrustedProxies
+from keystile.problems import denial
+
+ASGIScope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+STATE_KEY = "keystile"
+"""Where the decision stands in the connection scope's `state`."""
+
+CHECKED = frozenset({"http", "websocket"})
+"""The kinds of connection that a gate looks at."""
+
+_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
+_PREFLIGHT_HEADER = b"access-control-request-method"
+_NO_GATE = [(b"retry-after", b"1")]
+
+
+class KeystileMiddleware:
+    """Lets a request through to `app` only with a live key that holds `scope` and has a token left.
+
+    Every answer carries the rate-limit headers; the status that the application sends counts in the key's usage. The
+    decision stands in `scope["state"]["keystile"]`. CORS preflights pass unchecked and uncounted; WebSocket
+    handshakes are checked like requests. Without a `gate` it attaches to this machine's (at `segment`, if given) when
+    the first request comes; until there is one it answers 503 `gate_stale`.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        scope: str | None = None,
+        *,
+        gate: Gate | None = None,
+        segment: str | PathLike[str] | None = None,
+        trusted_proxies: Iterable[str] = (),
+    ) -> None:
+        self._app = app
+        self._attachment = Attachment(gate, path=segment, scope=scope)
+        self._proxies = TrustedProxies(trusted_proxies)
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind not in CHECKED or is_preflight(scope):
+            await self._app(scope, receive, send)
+            return
+        gate = self._attachment.ensure()
+        if gate is None:
+            await refuse(scope, receive, send, code="gate_stale", status=503, headers=_NO_GATE)
+            return
+        client = self._proxies.client(scope)
+        decision = gate.check_headers(scope["headers"], self._attachment.scope, client)
+        if not decision:
+            if decision.code == "gate_stale":
+                self._attachment.renew()
+            await refuse_by(decision, scope, receive, send)
+            return
+        scope.setdefault("state", {})[STATE_KEY] = decision
+        await self._pass(gate, decision, scope, receive, send)
+
+    async def _pass(self, gate: Gate, decision: Decision, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            kind = message["type"]
+            if kind in _STARTS:
+                gate.finish(decision, message["status"])
+                message["headers"] = [*message.get("headers", ()), *decision.asgi_headers]
+            elif kind == "websocket.accept":
+                message["headers"] = [*message.get("headers", ()), *decision.asgi_headers]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except BaseException:
+            # The server answers 500 for it. Where a status was sent before, that one has counted already.
+            gate.finish(decision, 500)
+            raise
+
+
+def is_preflight(scope: ASGIScope) -> bool:
+    """Whether a request is a CORS preflight, which browsers send without credentials."""
+    if scope.get("method") != "OPTIONS":
+        return False
+    return any(name == _PREFLIGHT_HEADER for name, _ in scope["headers"])
+
+
+def request_id_of(scope: ASGIScope) -> str | None:
+    """The request id that something in front of the gate has given this request."""
+    found = scope.get("state", {}).get("request_id")
+    return found if isinstance(found, str) else None
+
+
+async def refuse_by(decision: Decision, scope: ASGIScope, receive: Receive, send: Send) -> None:
+    """Answer with a decision's refusal."""
+    await refuse(
+        scope,
+        receive,
+        send,
+        code=decision.code,
+        status=decision.status,
+        headers=decision.asgi_headers,
+        needed_scope=decision.needed_scope,
+    )
+
+
+async def refuse(
+    scope: ASGIScope,
+    receive: Receive,
+    send: Send,
+    *,
+    code: str,
+    status: int,
+    headers: Iterable[Header],
+    needed_scope: str | None = None,
+) -> None:
+    """Answer with a refusal as problem details (RFC 9457); to a WebSocket handshake too, where the server can."""
+    request_id, more = request_id_of(scope), []
+    if request_id is None:
+        request_id = "req_" + secrets.token_hex(12)
+        more = [(b"x-request-id", request_id.encode())]
+    body = denial(code, scope=needed_scope, request_id=request_id)
+    about = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    prefix = ""
+    if scope["type"] == "websocket":
+        await receive()
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        prefix = "websocket."
+    start = {"type": f"{prefix}http.response.start", "status": status, "headers": [*about, *more, *headers]}
+    await send(start)
+    await send({"type": f"{prefix}http.response.body", "body": body})

@@ -1,0 +1,191 @@
+"""Talks to the Hub over HTTP, and turns its refusals into exit codes."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from keystile.cli.failure import CommandError, Exit
+from keystile.cli.output import safe
+from keystile.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+TIMEOUT_S = 30.0
+PAGE_LIMIT = 200
+
+_EXITS = {
+    401: Exit.DENIED,
+    403: Exit.DENIED,
+    404: Exit.NOT_FOUND,
+    429: Exit.RATE_LIMITED,
+    502: Exit.UNREACHABLE,
+    503: Exit.UNREACHABLE,
+    504: Exit.UNREACHABLE,
+}
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some items of a list, and the cursor for more; None at the end."""
+
+    items: list[dict[str, Any]]
+    next_cursor: str | None
+
+
+class Client:
+    """One Hub and, unless `anonymous`, one Hub key. Every failure is raised as `CommandError` with its exit code."""
+
+    def __init__(self, settings: Settings, *, anonymous: bool = False) -> None:
+        # httpx takes longer to import than most commands take to run; --help and completion never need it.
+        import httpx  # noqa: PLC0415
+
+        self.url = hub_url(settings)
+        headers = {"Accept": "application/json"}
+        if not anonymous:
+            headers["Authorization"] = f"Bearer {_hub_key(settings)}"
+        try:
+            self._http = httpx.Client(
+                base_url=self.url,
+                timeout=TIMEOUT_S,
+                # A proxy from the environment must not see what is meant for this machine.
+                trust_env=not _is_loopback(self.url),
+                headers=headers,
+            )
+        except httpx.InvalidURL as error:
+            raise CommandError(f"the Hub's address {safe(self.url)} is not usable: {error}") from None
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def get(self, path: str, query: Mapping[str, object] | None = None) -> dict[str, Any]:
+        """The JSON object at `path`; parameters that are None are left out."""
+        return _object(self._send("GET", path, query=query))
+
+    def page(self, path: str, query: Mapping[str, object] | None = None) -> Page:
+        """One page of the list at `path`."""
+        answer = self.get(path, query)
+        try:
+            return msgspec.convert(answer, Page)
+        except msgspec.ValidationError as error:
+            raise CommandError(f"{self.url}{path} is no list of a Keystile Hub: {error}") from None
+
+    def text(self, path: str, query: Mapping[str, object] | None, accept: str) -> str:
+        """The answer as text of the media type `accept`."""
+        return self._send("GET", path, query=query, accept=accept).text
+
+    def send(self, method: str, path: str, body: object, query: Mapping[str, object] | None = None) -> dict[str, Any]:
+        """Send a JSON body; the JSON object answered."""
+        return _object(self._send(method, path, body=body, query=query))
+
+    def decide(self, body: object) -> dict[str, Any]:
+        """Ask `/v1/verify`, which answers also with a refusal, and needs no Hub key."""
+        return _object(self._send("POST", "/v1/verify", body=body))
+
+    def pages(self, path: str, query: Mapping[str, object]) -> Iterator[Any]:
+        """All items of a list, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.page(path, {**query, "limit": PAGE_LIMIT, "cursor": cursor})
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        body: object = None,
+        accept: str | None = None,
+    ) -> httpx.Response:
+        import httpx  # noqa: PLC0415 - loaded by then; see __init__
+
+        params = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        headers = {"Accept": accept} if accept else None
+        try:
+            response = self._http.request(method, path, params=params, json=body, headers=headers)
+        except httpx.TimeoutException:
+            raise CommandError(
+                f"the Hub at {self.url} did not answer within {TIMEOUT_S:.0f} seconds", Exit.UNREACHABLE
+            ) from None
+        except httpx.TransportError as error:
+            raise CommandError(f"no Hub can be reached at {self.url}: {error}", Exit.UNREACHABLE) from None
+        if not response.is_success:
+            raise _refusal(response)
+        return response
+
+
+def hub_url(settings: Settings) -> str:
+    """The Hub's address: the setting, else what `serve` left in the data folder, else the usual one."""
+    if settings.url is not None:
+        return settings.url.rstrip("/")
+    try:
+        return (settings.data / "address").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return f"http://127.0.0.1:{settings.port or 8080}"
+
+
+def segment(text: str) -> str:
+    """The text as one segment of a path."""
+    return quote(text, safe="")
+
+
+def _hub_key(settings: Settings) -> str:
+    path = settings.data / "operator.key"
+    try:
+        key = settings.key or path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
+        raise CommandError(
+            f"no Hub key: {path} {why}, and KEYSTILE_KEY_FILE is not set. "
+            "Start `keystile serve`, or say where its data folder is with --data."
+        ) from None
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise CommandError("the Hub key is not a key: it holds characters that no key has")
+    return key
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _object(response: httpx.Response) -> dict[str, Any]:
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise CommandError(
+            f"{response.url.copy_with(query=None)} did not answer as a Keystile Hub does: no JSON object"
+        )
+    return answer
+
+
+def _refusal(response: httpx.Response) -> CommandError:
+    code = _EXITS.get(response.status_code, Exit.ERROR)
+    try:
+        problem = response.json()
+        lines = [str(problem.get("detail") or problem["title"])]
+        lines += [f"  {error['field']}: {error['message']}" for error in problem.get("errors", ())]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        lines = [f"the Hub answered with status {response.status_code}"]
+    if retry := response.headers.get("Retry-After"):
+        lines.append(f"  try again in {retry} s")
+    return CommandError("\n".join(safe(line) for line in lines), code)

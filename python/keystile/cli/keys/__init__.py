@@ -1,0 +1,8 @@
+"""`keystile keys`: the commands register themselves with the group when they are imported."""
+
+from __future__ import annotations
+
+from keystile.cli.keys import change, create, read
+from keystile.cli.keys.group import keys
+
+__all__ = ["change", "create", "keys", "read"]

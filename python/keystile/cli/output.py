@@ -1,0 +1,96 @@
+"""What commands print: data on stdout, everything else on stderr, nothing that drives the terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# The shape of a secret with any prefix that the settings allow. A key's id is shorter.
+_SECRET = re.compile(r"\b[a-z][a-z0-9_]{0,15}[0-9A-Za-z]{28}\b")
+
+# Control and format characters (escape sequences, right-to-left overrides, invisible ones), lone
+# surrogates, line separators, and code points that no font or terminal agrees about.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_PIPE_COLUMNS = 1_000_000
+
+
+def safe(value: object) -> str:
+    """The value as text in which no character can move, hide or reorder what stands on the screen."""
+    return "".join(_escape(char) if _is_unsafe(char) else char for char in str(value))
+
+
+def without_secrets(text: str) -> str:
+    """The text with whatever is shaped like a secret taken out."""
+    return _SECRET.sub("(secret)", text)
+
+
+def print_json(document: object) -> None:
+    """One JSON document on stdout, with the same characters escaped as in tables."""
+    text = json.dumps(document, ensure_ascii=not _speaks_unicode(), indent=2)
+    click.echo("".join(_escape(char) if char != "\n" and _is_unsafe(char) else char for char in text))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on stdout; into a pipe its lines are never cut or wrapped. None shows as "-"."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=not sys.stdout.isatty())
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    _console().print(table)
+
+
+def print_record(pairs: Iterable[tuple[str, object]]) -> None:
+    """One thing on stdout, a line for each of its fields."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold", no_wrap=not sys.stdout.isatty())
+    for name, value in pairs:
+        table.add_row(name, Text(_cell(value)))
+    _console().print(table)
+
+
+def note(message: str) -> None:
+    """A remark for the person at the terminal, on stderr."""
+    click.echo(message, err=True)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(item) for item in value) or "-"
+    return safe(value)
+
+
+def _console() -> Console:
+    # Rich assumes 80 columns where there is no terminal, which would fold ids that a script reads.
+    return Console(
+        file=sys.stdout,
+        width=None if sys.stdout.isatty() else _PIPE_COLUMNS,
+        highlight=False,
+        soft_wrap=False,
+    )
+
+
+def _is_unsafe(char: str) -> bool:
+    return unicodedata.category(char) in _UNSAFE
+
+
+def _escape(char: str) -> str:
+    """As JSON writes it, so that tables and `--json` agree."""
+    return json.dumps(char)[1:-1] if ord(char) > 0x1F and char != "\x7f" else f"\\u{ord(char):04x}"
+
+
+def _speaks_unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().startswith("utf")

@@ -1,0 +1,36 @@
+"""One agent without a Hub."""
+
+from __future__ import annotations
+
+import asyncio
+
+from keystile.cli.database import running_url
+from keystile.cli.failure import CommandError
+from keystile.cli.output import note
+from keystile.cli.serve.keeper import AgentKeeper
+from keystile.cli.serve.signals import StopSignals
+from keystile.settings import Settings, segment_path
+
+
+async def run_agent(settings: Settings) -> None:
+    """Run until a signal; the last flush comes before the return. Raises what ends the agent for good."""
+    url = running_url(settings)
+    if url is None:
+        raise CommandError(
+            f"no database: set KEYSTILE_DATABASE_URL, or start `keystile serve` on {settings.data} first"
+        )
+    signals = StopSignals()
+    keeper = AgentKeeper(settings, url)
+    stopping = asyncio.create_task(signals.stop.wait())
+    ready = asyncio.create_task(keeper.ready.wait())
+    try:
+        await asyncio.wait({keeper.task, stopping, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            note(f"The gate at {segment_path(settings)} is fresh.")
+            await asyncio.wait({keeper.task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if keeper.task.done():
+            keeper.task.result()
+    finally:
+        ready.cancel()
+        stopping.cancel()
+        await keeper.stop()

@@ -1,0 +1,58 @@
+"""Whose budget a failed attempt is charged to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
+
+UNIX_PEER = "unix"
+"""What a peer without an address is called: one behind a Unix socket."""
+
+
+class TrustedProxies:
+    """The peers whose `X-Forwarded-For` is believed: networks in CIDR notation, and `unix`. ValueError if malformed."""
+
+    def __init__(self, proxies: Iterable[str] = ()) -> None:
+        names = tuple(proxies)
+        self._unix = UNIX_PEER in names
+        self._networks: list[IPv4Network | IPv6Network] = [ip_network(name) for name in names if name != UNIX_PEER]
+        self._any = bool(names)
+
+    def client(self, scope: MutableMapping[str, Any]) -> str:
+        """The client's address for an ASGI connection scope.
+
+        The socket's peer; if that is trusted, the last address of `X-Forwarded-For` that is not.
+        """
+        client = scope.get("client")
+        peer: str = client[0] if client and client[0] else UNIX_PEER
+        if not self._any:
+            return peer
+        for hop in reversed(_forwarded(scope)):
+            if not self._trusts(peer) or not _is_address(hop):
+                break
+            peer = hop
+        return peer
+
+    def _trusts(self, peer: str) -> bool:
+        if peer == UNIX_PEER:
+            return self._unix
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        return any(mapped in network for network in self._networks if network.version == mapped.version)
+
+
+def _forwarded(scope: MutableMapping[str, Any]) -> list[str]:
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return [hop.strip() for hop in ",".join(values).split(",")] if values else []
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

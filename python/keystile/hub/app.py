@@ -1,0 +1,112 @@
+"""The composition root: one ASGI application out of the gate, the database, the API and the demo."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.types import ExceptionHandler
+
+from keystile import Gate
+from keystile.asgi import KeystileMiddleware
+from keystile.attachment import Attachment
+from keystile.catalogue_settings import HUB_SCOPE
+from keystile.client_address import TrustedProxies
+from keystile.errors import SettingsError
+from keystile.hub.audit.controller import AuditController
+from keystile.hub.authz import Authz
+from keystile.hub.catalogue.controller import CatalogueController
+from keystile.hub.context import Hub
+from keystile.hub.database import Database
+from keystile.hub.demo.products import products
+from keystile.hub.errors import DatabaseUnavailable
+from keystile.hub.front import Front
+from keystile.hub.health import Health
+from keystile.hub.keys.controller import KeysController
+from keystile.hub.openapi import OPENAPI, Description
+from keystile.hub.problems import answer
+from keystile.hub.requests import HubRequest, check_query
+from keystile.hub.secrets import Issuer
+from keystile.hub.tenants.controller import TenantsController
+from keystile.hub.usage.controller import UsageController
+from keystile.hub.verify import Verifier
+from keystile.hub.wire import ASGIApp
+from keystile.settings import Settings, pepper_bytes, segment_path
+
+_FIRST_CONNECTION_S = 2.0
+
+
+def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
+    """The Hub as one ASGI application; `gate` defaults to this machine's shared one, which may
+    appear later: until then every decision is `gate_stale`.
+
+    SettingsError without a `database_url` or a pepper. The database itself may be down: calls that need it
+    then answer 503 until it is back.
+    """
+    if settings.database_url is None:
+        raise SettingsError("database_url is needed: the Hub does not start a database itself")
+    attachment = Attachment(gate, path=segment_path(settings))
+    proxies = TrustedProxies(settings.trusted_proxies)
+    database = Database(settings.database_url)
+    issuer = Issuer(settings.prefix, pepper_bytes(settings)[0])
+    hub = Hub(settings=settings, attachment=attachment, database=database, issuer=issuer)
+    api = _api(hub)
+    # Litestar spells the ASGI types out as typed dictionaries.
+    inner = cast("ASGIApp", api)
+
+    def guard(app: ASGIApp, scope: str) -> ASGIApp:
+        return KeystileMiddleware(
+            app,
+            scope,
+            gate=gate,
+            segment=segment_path(settings),
+            trusted_proxies=settings.trusted_proxies,
+        )
+
+    return Front(
+        lifespan=inner,
+        api=guard(inner, HUB_SCOPE),
+        authz=Authz(attachment, proxies),
+        verifier=Verifier(attachment, proxies, settings.max_body_bytes),
+        health=Health(attachment),
+        description=Description(api),
+        products=products({scope.name for scope in settings.scopes}, guard) if settings.demo else {},
+    )
+
+
+def _api(hub: Hub) -> Litestar:
+    """The management API. Who may call it is the gate's to say, in front of it."""
+    return Litestar(
+        route_handlers=[
+            KeysController,
+            UsageController,
+            CatalogueController,
+            TenantsController,
+            AuditController,
+        ],
+        dependencies={"hub": Provide(lambda: hub, sync_to_thread=False)},
+        exception_handlers={Exception: cast("ExceptionHandler[Exception]", answer)},
+        guards=[check_query],
+        lifespan=[lambda _: _database(hub.database)],
+        logging_config=None,
+        openapi_config=OPENAPI,
+        request_class=HubRequest,
+        request_max_body_size=hub.settings.max_body_bytes,
+    )
+
+
+@asynccontextmanager
+async def _database(database: Database) -> AsyncIterator[None]:
+    """Connect early if that is possible at once, and disconnect at the end."""
+    with contextlib.suppress(DatabaseUnavailable, TimeoutError):
+        async with asyncio.timeout(_FIRST_CONNECTION_S), database.connection():
+            pass
+    try:
+        yield
+    finally:
+        await database.close()

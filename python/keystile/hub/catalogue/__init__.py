@@ -1,0 +1,1 @@
+"""The catalogue: which scopes and tiers there are."""

@@ -1,0 +1,80 @@
+"""The front: sends each path to what answers it, before any framework has looked at it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from keystile.hub.authz import PATH as AUTHZ
+from keystile.hub.authz import Authz
+from keystile.hub.health import Health
+from keystile.hub.openapi import Description
+from keystile.hub.verify import PATH as VERIFY
+from keystile.hub.verify import Verifier
+from keystile.hub.wire import ASGIApp, Envelope, Receive, Scope, Send, respond, respond_problem
+
+_READS = ("GET", "HEAD")
+
+
+class Front:
+    """One ASGI application; only `/v1` (but not `authz` and `verify`) and the products need a key."""
+
+    def __init__(
+        self,
+        *,
+        lifespan: ASGIApp,
+        api: ASGIApp,
+        authz: Authz,
+        verifier: Verifier,
+        health: Health,
+        description: Description,
+        products: Mapping[str, ASGIApp],
+    ) -> None:
+        self._lifespan = lifespan
+        self._api = api
+        self._authz = authz
+        self._verifier = verifier
+        self._open: dict[str, ASGIApp] = {
+            "/": _to_docs,
+            "/healthz": health.alive,
+            "/readyz": health.ready,
+            "/metrics": health.metrics,
+            "/openapi.json": description.document,
+            "/docs": description.page,
+        }
+        self._products = dict(products)
+        self._rest = Envelope(self._dispatch)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        path: str = scope["path"]
+        if path.startswith(AUTHZ) and (len(path) == len(AUTHZ) or path[len(AUTHZ)] == "/"):
+            await self._authz(scope, receive, send)
+        elif path == VERIFY:
+            await self._verifier(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if path.startswith("/v1/"):
+            await self._api(scope, receive, send)
+        elif (product := self._products.get(path)) is not None:
+            await product(scope, receive, send)
+        elif (page := self._open.get(path)) is None:
+            await respond_problem(send, "not_found", scope=scope)
+        elif scope["method"] not in _READS:
+            allow = [(b"allow", ", ".join(_READS).encode())]
+            await respond_problem(send, "method_not_allowed", scope=scope, headers=allow)
+        else:
+            await page(scope, receive, send)
+
+
+async def _to_docs(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's
+    """A person who opens the bare address finds the description."""
+    await respond(send, 307, b"", headers=[(b"location", b"/docs")])

@@ -1,0 +1,52 @@
+"""Whether the process lives, whether its gate can decide, and figures for Prometheus."""
+
+from __future__ import annotations
+
+from keystile.attachment import Attachment
+from keystile.hub.wire import Receive, Scope, Send, respond
+
+_OK = b'{"status":"ok"}'
+_STALE = b'{"status":"stale"}'
+_PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
+
+
+class Health:
+    """Open to everyone: none of it names a key."""
+
+    def __init__(self, attachment: Attachment) -> None:
+        self._attachment = attachment
+
+    async def alive(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
+        """200 while the process answers at all, database or not."""
+        await respond(send, 200, _OK)
+
+    async def ready(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
+        """200 while the gate can decide, else 503."""
+        gate = self._attachment.ensure()
+        if gate is not None and gate.fresh:
+            await respond(send, 200, _OK)
+        else:
+            self._attachment.renew()
+            await respond(send, 503, _STALE, headers=[(b"retry-after", b"1")])
+
+    async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
+        """The Prometheus text format; every figure is of this machine's segment, whichever worker answers."""
+        await respond(send, 200, self._figures().encode(), media_type=_PROMETHEUS)
+
+    def _figures(self) -> str:
+        gate = self._attachment.ensure()
+        fresh = ("gate_fresh", "gauge", "Whether the gate can show that its keys are current.")
+        if gate is None:
+            return _figure(*fresh, 0)
+        figures = (
+            (*fresh, int(gate.fresh)),
+            ("keys", "gauge", "Keys that the gate holds.", gate.key_count),
+            ("segment_capacity", "gauge", "Keys that the segment can hold.", gate.capacity),
+            ("applied_revision", "gauge", "Last change that the gate has applied.", gate.applied_revision),
+            ("stale_refusals_total", "counter", "Requests refused for staleness.", gate.stale_refusals),
+        )
+        return "".join(_figure(*figure) for figure in figures)
+
+
+def _figure(name: str, kind: str, text: str, value: int) -> str:
+    return f"# HELP keystile_{name} {text}\n# TYPE keystile_{name} {kind}\nkeystile_{name} {value}\n"

@@ -1,0 +1,1 @@
+"""Keys: issuing, reading, changing, rotating and revoking them."""

@@ -1,0 +1,119 @@
+"""The key calls over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Controller, Response, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from keystile.hub.context import Hub
+from keystile.hub.keys import service
+from keystile.hub.keys.schemas import (
+    CreateKey,
+    IssuedKey,
+    KeyPage,
+    RevokeKey,
+    RotateKey,
+    Sort,
+    Status,
+    UpdateKey,
+)
+from keystile.hub.requests import Cursor, HubRequest, Limit, Tenant
+from keystile.store.records import KeyRow
+
+StatusFilter = Annotated[Status | None, QueryParameter(description="Only with this status.")]
+ScopeFilter = Annotated[str | None, QueryParameter(name="scope", description="Only with this scope.")]
+TierFilter = Annotated[str | None, QueryParameter(description="Only of this tier.")]
+Search = Annotated[str | None, QueryParameter(description="Only with this in the name, id, start or last4.")]
+SortOrder = Annotated[Sort, QueryParameter(description="Order; a leading '-' means descending.")]
+
+
+class KeysController(Controller):
+    """Issue, list, show, change, rotate and revoke keys."""
+
+    path = "/v1/keys"
+    tags = ("Keys",)
+
+    @post("/", summary="Issue a key")
+    async def create(
+        self, request: HubRequest, hub: NamedDependency[Hub], data: JSONBody[CreateKey]
+    ) -> Response[IssuedKey]:
+        """The answer is the only time that the secret is shown."""
+        async with hub.changing(request) as session:
+            issued = await service.create(session.connection, session.caller, data, hub.issuer)
+        return Response(issued, status_code=201, headers={"Location": f"/v1/keys/{issued.key.id}"})
+
+    @get("/", summary="List keys")
+    async def page(
+        self,
+        *,
+        request: HubRequest,
+        hub: NamedDependency[Hub],
+        status: StatusFilter = None,
+        key_scope: ScopeFilter = None,
+        tier: TierFilter = None,
+        q: Search = None,
+        sort: SortOrder = "-created_at",
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        tenant: Tenant = None,
+    ) -> KeyPage:
+        """Each key comes with its usage figures."""
+        async with hub.reading(request) as session:
+            return await service.page(
+                session.connection,
+                session.caller,
+                tenant=tenant,
+                scope=key_scope,
+                tier=tier,
+                status=status,
+                q=q,
+                sort=sort,
+                limit=limit,
+                cursor=cursor,
+            )
+
+    @get("/{key_id:str}", summary="Show a key")
+    async def show(self, request: HubRequest, hub: NamedDependency[Hub], key_id: FromPath[str]) -> KeyRow:
+        """A foreign key and an absent one give the same 404."""
+        async with hub.reading(request) as session:
+            return await service.show(session.connection, session.caller, key_id)
+
+    @patch("/{key_id:str}", summary="Change a key")
+    async def update(
+        self,
+        request: HubRequest,
+        hub: NamedDependency[Hub],
+        key_id: FromPath[str],
+        data: JSONBody[UpdateKey],
+    ) -> KeyRow:
+        """A field that is absent stays as it is; null clears `expires_at` or `note`."""
+        async with hub.changing(request, key_id) as session:
+            return await service.update(session.connection, session.caller, key_id, data)
+
+    @post("/{key_id:str}/rotate", status_code=200, summary="Rotate a key's secret")
+    async def rotate(
+        self,
+        request: HubRequest,
+        hub: NamedDependency[Hub],
+        key_id: FromPath[str],
+        data: JSONBody[RotateKey | None] = None,
+    ) -> IssuedKey:
+        """Same id, bucket and history, a new secret; the old one works until the overlap ends."""
+        overlap = (data or RotateKey()).overlap_seconds
+        async with hub.changing(request, key_id) as session:
+            return await service.rotate(session.connection, session.caller, key_id, overlap, hub.issuer)
+
+    @post("/{key_id:str}/revoke", status_code=200, summary="Revoke a key for good")
+    async def revoke(
+        self,
+        request: HubRequest,
+        hub: NamedDependency[Hub],
+        key_id: FromPath[str],
+        data: JSONBody[RevokeKey | None] = None,
+    ) -> KeyRow:
+        """Final. A second time changes nothing and answers the same."""
+        async with hub.changing(request, key_id) as session:
+            return await service.revoke(session.connection, session.caller, key_id, data or RevokeKey())

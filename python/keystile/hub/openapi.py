@@ -1,0 +1,218 @@
+"""The OpenAPI 3.1 document: what Litestar knows of the management API, completed with what it cannot know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from keystile.hub.audit.schemas import AuditPage
+from keystile.hub.catalogue.schemas import ScopeList, TierList
+from keystile.hub.docs_page import CONTENT_SECURITY_POLICY, render
+from keystile.hub.keys.schemas import CreateKey, IssuedKey, KeyPage, RevokeKey, RotateKey, UpdateKey
+from keystile.hub.tenants.schemas import CreateTenant, TenantPage, UpdateTenant
+from keystile.hub.usage.schemas import UsageList
+from keystile.hub.verify import Verdict, Verify
+from keystile.hub.wire import Receive, Scope, Send, respond
+from keystile.problems import CONTENT_TYPE, PROBLEMS
+from keystile.store.records import KeyUsage
+
+OPENAPI = OpenAPIConfig(
+    title="Keystile",
+    version=version("keystile"),
+    description="API keys decided in-process: issue, scope, limit, rotate, revoke and count.",
+    render_plugins=[JsonRenderPlugin()],
+    use_handler_docstrings=True,
+)
+
+_SCHEMAS = (
+    AuditPage,
+    CreateKey,
+    CreateTenant,
+    IssuedKey,
+    KeyPage,
+    KeyUsage,
+    RevokeKey,
+    RotateKey,
+    ScopeList,
+    TenantPage,
+    TierList,
+    UpdateKey,
+    UpdateTenant,
+    UsageList,
+    Verdict,
+    Verify,
+)
+_REFERENCE = "#/components/schemas/{name}"
+_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
+_ANY = ("get", "put", "post", "delete", "options", "head", "patch")
+_ALWAYS = (400, 401, 403, 429, 503)
+
+
+class Description:
+    """Serves the document and the page made from it; both are made once, when first asked for."""
+
+    def __init__(self, api: Litestar) -> None:
+        self._api = api
+
+    async def document(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
+        """The document as JSON."""
+        await respond(send, 200, self._json)
+
+    async def page(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
+        """The document as a page for people."""
+        policy = (b"content-security-policy", CONTENT_SECURITY_POLICY.encode())
+        await respond(send, 200, self._html, media_type=b"text/html; charset=utf-8", headers=[policy])
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        return complete(self._api.openapi_schema.to_schema())
+
+    @cached_property
+    def _json(self) -> bytes:
+        return msgspec.json.encode(self._document)
+
+    @cached_property
+    def _html(self) -> bytes:
+        return render(self._document).encode()
+
+
+def complete(document: dict[str, Any]) -> dict[str, Any]:
+    """Add the calls that bypass Litestar, the real schemas, the real errors, and how to authenticate.
+
+    Litestar's own schemas drop constraints and the refusal of unknown fields; msgspec's keep them.
+    """
+    for operation in _operations(document):
+        _complete_operation(operation)
+    usage = document["paths"]["/v1/usage"]["get"]["responses"]["200"]["content"]
+    usage["application/json"]["schema"] = {"$ref": _REFERENCE.format(name="UsageList")}
+    usage["text/csv"] = {"schema": {"type": "string"}}
+    _, schemas = msgspec.json.schema_components(_SCHEMAS, ref_template=_REFERENCE)
+    document["components"] = {
+        "schemas": {**schemas, "Problem": _problem_schema()},
+        "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "A key with the scope Hub."}},
+    }
+    document["security"] = [{"bearer": []}]
+    document["paths"].update(_raw_paths())
+    document["tags"] = [{"name": name} for name in _tags(document)]
+    document["components"]["schemas"] = {
+        _public(name): schema for name, schema in document["components"]["schemas"].items()
+    }
+    renamed: dict[str, Any] = _rename(document)
+    return renamed
+
+
+def _rename(value: Any) -> Any:
+    """The same document with public names for schemas, wherever they are titled or referred to."""
+    if isinstance(value, list):
+        return [_rename(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _public(entry) if name in {"$ref", "title"} and isinstance(entry, str) else _rename(entry)
+        for name, entry in value.items()
+    }
+
+
+def _public(name: str) -> str:
+    """A row of a table is, outside, the thing itself."""
+    return name.removesuffix("Row")
+
+
+def _raw_paths() -> dict[str, Any]:
+    """The calls that bypass Litestar; one written under "any" answers every method alike."""
+    paths: dict[str, Any] = json.loads(files(__package__).joinpath("openapi_paths.json").read_text("utf-8"))
+    for path, item in paths.items():
+        if "any" in item:
+            operation = item["any"]
+            paths[path] = {
+                method: {**operation, "operationId": operation["operationId"] + method.capitalize()} for method in _ANY
+            }
+    return paths
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for item in document["paths"].values():
+        for method, operation in item.items():
+            if method in _METHODS:
+                yield operation
+
+
+def _complete_operation(operation: dict[str, Any]) -> None:
+    statuses = {*_ALWAYS, 422}
+    operation["parameters"] = [_plain(parameter) for parameter in operation.get("parameters", ())]
+    if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
+        statuses.add(404)
+    if "requestBody" in operation:
+        statuses |= {404, 409, 413, 415}
+        _complete_body(operation["requestBody"])
+    elif any(parameter["name"] == "tenant" for parameter in operation.get("parameters", ())):
+        statuses.add(404)
+    succeeded = {code: answer for code, answer in operation["responses"].items() if code.startswith("2")}
+    for answer in succeeded.values():
+        answer["description"] = "Done."
+    operation["responses"] = succeeded | {str(status): _problem_answer(status) for status in sorted(statuses)}
+
+
+def _plain(parameter: dict[str, Any]) -> dict[str, Any]:
+    """A parameter without the values that say nothing. In a query there is no null, only absence."""
+    schema = parameter["schema"]
+    schema = next((choice for choice in schema.get("oneOf", ()) if choice != {"type": "null"}), schema)
+    if "enum" in schema:
+        schema = {**schema, "type": "string", "enum": [value for value in schema["enum"] if value is not None]}
+    for bound in {"minimum", "maximum"} & schema.keys():
+        schema[bound] = int(schema[bound])
+    schema = {name: value for name, value in schema.items() if name != "description"}
+    kept = {name: parameter[name] for name in ("name", "in", "required", "description") if name in parameter}
+    return {**kept, "schema": schema}
+
+
+def _complete_body(body: dict[str, Any]) -> None:
+    """An optional body is written by Litestar as a required one that may be null."""
+    media = body["content"]["application/json"]
+    choices = [choice for choice in media["schema"].get("oneOf", ()) if choice != {"type": "null"}]
+    if choices:
+        media["schema"] = choices[0]
+        body["required"] = False
+
+
+def _problem_answer(status: int) -> dict[str, Any]:
+    codes = [code for code, entry in PROBLEMS.items() if entry.status == status]
+    return {
+        "description": "Problem: " + ", ".join(codes) + ".",
+        "content": {CONTENT_TYPE: {"schema": {"$ref": _REFERENCE.format(name="Problem")}}},
+    }
+
+
+def _problem_schema() -> dict[str, Any]:
+    text = {"type": "string"}
+    parts = {"field": text, "message": text}
+    fault = {"type": "object", "properties": parts, "required": list(parts)}
+    return {
+        "title": "Problem",
+        "description": "Problem details (RFC 9457).",
+        "type": "object",
+        "properties": {
+            "type": {"type": "string", "format": "uri"},
+            "title": text,
+            "status": {"type": "integer"},
+            "detail": text,
+            "code": {"type": "string", "enum": list(PROBLEMS)},
+            "request_id": text,
+            "errors": {"type": "array", "items": fault},
+        },
+        "required": ["type", "title", "status", "detail", "code", "request_id"],
+    }
+
+
+def _tags(document: dict[str, Any]) -> list[str]:
+    tags = (tag for operation in _operations(document) for tag in operation.get("tags", ()))
+    return list(dict.fromkeys(tags))

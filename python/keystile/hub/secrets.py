@@ -1,0 +1,42 @@
+"""New secrets, and what is kept of them."""
+
+from __future__ import annotations
+
+from keystile import digest, mint
+
+_START_CHARS = 8
+_END_CHARS = 4
+
+
+class Issued:
+    """A new secret, shown once, with what the database keeps of it."""
+
+    __slots__ = ("digest", "last4", "start", "text")
+
+    def __init__(self, text: str, pepper: bytes, prefix: str) -> None:
+        self.text = text
+        self.digest = digest(text, pepper, prefix)
+        self.start = text[:_START_CHARS]
+        self.last4 = text[-_END_CHARS:]
+
+    def __repr__(self) -> str:
+        """Never the secret."""
+        return f"Issued({self.start}…{self.last4})"
+
+
+class Issuer:
+    """Makes secrets with the configured prefix, digested under the current pepper."""
+
+    __slots__ = ("_pepper", "_prefix")
+
+    def __init__(self, prefix: str, pepper: bytes) -> None:
+        self._prefix = prefix
+        self._pepper = pepper
+
+    def issue(self) -> Issued:
+        """A new secret."""
+        return Issued(mint(self._prefix), self._pepper, self._prefix)
+
+    def adopt(self, text: str) -> Issued:
+        """An existing secret, to be stored as if it were new."""
+        return Issued(text, self._pepper, self._prefix)

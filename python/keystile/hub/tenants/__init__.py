@@ -1,0 +1,1 @@
+"""Tenants: whose keys they are."""

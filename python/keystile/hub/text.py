@@ -1,0 +1,63 @@
+"""Text that people type: trimmed, bounded and free of control characters, but otherwise as it is."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from keystile.hub.errors import Faults, NotFound
+
+NAME_CHARS = 100
+NOTE_CHARS = 1000
+REASON_CHARS = 500
+
+_KEY_ID = re.compile(r"key_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+def line(faults: Faults, field: str, value: str, *, longest: int) -> str:
+    """One line of text, trimmed: 1 to `longest` characters, none of them a control character.
+
+    Direction overrides and markup stay: they are shown as text, and a name must not change silently.
+    """
+    return _clean(faults, field, value, shortest=1, longest=longest, allowed="")
+
+
+def paragraph(faults: Faults, field: str, value: str, *, longest: int) -> str | None:
+    """Text that may span lines, trimmed; None when nothing is left."""
+    return _clean(faults, field, value, shortest=0, longest=longest, allowed="\n\t") or None
+
+
+def key_id(value: str) -> str:
+    """The same id if it can be one at all; NotFound otherwise, as for any id that names nothing."""
+    if _KEY_ID.fullmatch(value) is None:
+        raise NotFound
+    return value
+
+
+def tenant_id(value: str) -> str:
+    """The same, for a tenant."""
+    if _TENANT_ID.fullmatch(value) is None:
+        raise NotFound
+    return value
+
+
+def new_tenant_id(faults: Faults, value: str) -> str:
+    """The id for a new tenant."""
+    if _TENANT_ID.fullmatch(value) is None:
+        faults.add("id", "Use 1 to 63 small letters, digits and '-', not starting with '-'.")
+    return value
+
+
+def has_controls(value: str, allowed: str = "") -> bool:
+    """Whether there is a control character other than those allowed, or half of a surrogate pair."""
+    return any(c not in allowed and unicodedata.category(c) in {"Cc", "Cs"} for c in value)
+
+
+def _clean(faults: Faults, field: str, value: str, *, shortest: int, longest: int, allowed: str) -> str:
+    trimmed = value.strip()
+    if not shortest <= len(trimmed) <= longest:
+        faults.add(field, f"Use {shortest} to {longest} characters.")
+    elif has_controls(trimmed, allowed):
+        faults.add(field, "Control characters are not allowed.")
+    return trimmed

@@ -1,0 +1,1 @@
+"""Usage: how much keys are used, and how often in vain."""

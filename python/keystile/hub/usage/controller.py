@@ -1,0 +1,55 @@
+"""The usage calls over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Controller, Response, get
+from litestar.datastructures import ResponseHeader
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from keystile.hub.context import Hub
+from keystile.hub.requests import HubRequest, Tenant
+from keystile.hub.usage import service
+from keystile.hub.usage.csv_table import table
+from keystile.hub.usage.schemas import UsageList
+from keystile.store.records import KeyUsage
+
+_CSV = "text/csv"
+_JSON = "application/json"
+Days = Annotated[int, QueryParameter(ge=1, le=366, description="How many days back, today included.")]
+
+
+class UsageController(Controller):
+    """How much keys are used."""
+
+    path = "/v1"
+    tags = ("Usage",)
+
+    @get("/keys/{key_id:str}/usage", summary="One key's usage")
+    async def of_key(
+        self, request: HubRequest, hub: NamedDependency[Hub], key_id: FromPath[str], days: Days = 30
+    ) -> KeyUsage:
+        """Days and hours without traffic are there, as zeros. Times are UTC."""
+        async with hub.reading(request) as session:
+            return await service.of_key(session.connection, session.caller, key_id, days)
+
+    @get(
+        "/usage",
+        summary="Usage of all keys",
+        response_headers=(ResponseHeader(name="Vary", value="Accept", description="JSON or CSV."),),
+    )
+    async def of_tenant(
+        self, request: HubRequest, hub: NamedDependency[Hub], tenant: Tenant = None
+    ) -> Response[UsageList | str]:
+        """All keys of the tenant in one answer; as a table with `Accept: text/csv`."""
+        async with hub.reading(request) as session:
+            usage = await service.of_tenant(session.connection, session.caller, tenant)
+        if request.accept.best_match([_JSON, _CSV], _JSON) != _CSV:
+            return Response(usage)
+        return Response(
+            table(usage.items),
+            media_type=f"{_CSV}; charset=utf-8; header=present",
+            headers={"Content-Disposition": 'attachment; filename="keystile-usage.csv"'},
+        )

@@ -1,0 +1,59 @@
+"""One worker process of `keystile serve`: `python -m keystile.hub.worker --fd N`, settings on stdin.
+
+Settings come through a pipe, because arguments and the environment can be read by other processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+
+import uvicorn
+
+from keystile.errors import KeystileError
+from keystile.hub.app import create_app
+from keystile.process import die_with_parent
+from keystile.settings import decode
+
+_DRAIN_S = 10
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT, then finish the requests in flight; the exit code."""
+    parser = argparse.ArgumentParser(prog="keystile.hub.worker", description=__doc__)
+    parser.add_argument("--fd", type=int, required=True, help="the listening socket, inherited")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="pid of the supervisor")
+    arguments = parser.parse_args()
+    die_with_parent(signal.SIGTERM, parent=arguments.parent)
+    try:
+        settings = decode(sys.stdin.buffer.read())
+        app = create_app(settings)
+    except KeystileError as error:
+        print(f"keystile worker: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
+        return 1
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        access_log=False,  # it would hold query strings
+        server_header=False,
+        proxy_headers=False,  # trusted_proxies decides whom to believe, not uvicorn
+        log_config=None,
+        log_level=settings.log_level,
+        timeout_graceful_shutdown=_DRAIN_S,
+    )
+    with socket.socket(fileno=arguments.fd) as listener:
+        uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,67 @@
+"""Connections to PostgreSQL, each with time limits of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from keystile.errors import StoreError
+
+# asyncpg's classes take type parameters in its stubs but not at run time, where frameworks read annotations.
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection | PoolConnectionProxy
+    Pool = asyncpg.Pool
+
+_FAILURES = (asyncpg.InterfaceError, asyncpg.PostgresError, OSError, TimeoutError, ValueError)
+_CONNECT_TIMEOUT_S = 10.0
+# Longer than the server's own limit, so that it acts only when the server no longer answers.
+_COMMAND_TIMEOUT_S = 40.0
+_SERVER_SETTINGS = {
+    "application_name": "keystile",
+    "TimeZone": "UTC",
+    "lock_timeout": "5s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+
+
+async def connect(url: str, *, timeout_s: float = _CONNECT_TIMEOUT_S) -> asyncpg.Connection[asyncpg.Record]:
+    """One connection of the caller's own. StoreError when the database cannot be reached."""
+    try:
+        return await asyncpg.connect(
+            url,
+            timeout=timeout_s,
+            command_timeout=_COMMAND_TIMEOUT_S,
+            server_settings=_SERVER_SETTINGS,
+        )
+    except _FAILURES as error:
+        raise _unreachable(error) from None
+
+
+async def open_pool(url: str, *, min_size: int = 1, max_size: int = 8) -> Pool:
+    """A pool with `min_size` connections already made. StoreError when the database cannot be reached."""
+    try:
+        return await asyncpg.create_pool(
+            url,
+            min_size=min_size,
+            max_size=max_size,
+            timeout=_CONNECT_TIMEOUT_S,
+            command_timeout=_COMMAND_TIMEOUT_S,
+            server_settings=_SERVER_SETTINGS,
+        )
+    except _FAILURES as error:
+        raise _unreachable(error) from None
+
+
+def _unreachable(error: BaseException) -> StoreError:
+    """The error in plain words. A malformed URL is not shown: a part of it may be a password."""
+    if isinstance(error, asyncpg.InterfaceError | ValueError):
+        return StoreError("the database URL is malformed")
+    if isinstance(error, TimeoutError):
+        return StoreError("the database cannot be reached: it did not answer in time")
+    return StoreError(f"the database cannot be reached: {error}")

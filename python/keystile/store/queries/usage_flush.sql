@@ -1,0 +1,78 @@
+-- Adds what gate $1 has counted since its last flush. $2 to $11 are columns of cumulative counters, one row a key.
+-- Guarantee: sums and high-water marks change together, and only by what lies above the mark, so a repeated or
+-- late flush adds nothing. Keys that no longer exist are left out. What is new is dated by the key's last use,
+-- so counts that waited out an outage fall into the hour they belong to, never into the future.
+-- Cost: a few probes and four rows for each key in use, whatever the number of requests. Keys are taken in order,
+-- so two gates cannot deadlock.
+WITH reported AS (
+    SELECT u.key_id, max(u.requests) AS requests, max(u.client_errors) AS client_errors,
+           max(u.server_errors) AS server_errors, max(u.rate_limited) AS rate_limited,
+           max(u.insufficient_scope) AS insufficient_scope, max(u.revoked) AS revoked,
+           max(u.disabled) AS disabled, max(u.expired) AS expired,
+           LEAST(max(u.last_used_at), statement_timestamp()) AS last_used_at
+    FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+                $9::bigint[], $10::bigint[], $11::timestamptz[])
+         AS u (key_id, requests, client_errors, server_errors, rate_limited, insufficient_scope, revoked, disabled,
+               expired, last_used_at)
+    JOIN keys ON keys.id = u.key_id
+    GROUP BY u.key_id
+), fresh AS (
+    SELECT r.key_id, r.last_used_at, COALESCE(r.last_used_at, statement_timestamp()) AS at,
+           GREATEST(0, r.requests - COALESCE(m.requests, 0)) AS requests,
+           GREATEST(0, r.client_errors - COALESCE(m.client_errors, 0)) AS client_errors,
+           GREATEST(0, r.server_errors - COALESCE(m.server_errors, 0)) AS server_errors,
+           GREATEST(0, r.rate_limited - COALESCE(m.rate_limited, 0)) AS rate_limited,
+           GREATEST(0, r.insufficient_scope - COALESCE(m.insufficient_scope, 0)) AS insufficient_scope,
+           GREATEST(0, r.revoked - COALESCE(m.revoked, 0)) AS revoked,
+           GREATEST(0, r.disabled - COALESCE(m.disabled, 0)) AS disabled,
+           GREATEST(0, r.expired - COALESCE(m.expired, 0)) AS expired
+    FROM reported r
+    LEFT JOIN usage_marks m ON m.gate_id = $1 AND m.key_id = r.key_id
+), counted AS (
+    SELECT * FROM fresh
+    WHERE requests + client_errors + server_errors + rate_limited + insufficient_scope + revoked + disabled
+          + expired > 0
+), marks AS (
+    INSERT INTO usage_marks AS m
+    SELECT $1, key_id, requests, client_errors, server_errors, rate_limited, insufficient_scope, revoked, disabled,
+           expired
+    FROM reported ORDER BY key_id
+    ON CONFLICT (gate_id, key_id) DO UPDATE
+    SET requests = GREATEST(m.requests, EXCLUDED.requests),
+        client_errors = GREATEST(m.client_errors, EXCLUDED.client_errors),
+        server_errors = GREATEST(m.server_errors, EXCLUDED.server_errors),
+        rate_limited = GREATEST(m.rate_limited, EXCLUDED.rate_limited),
+        insufficient_scope = GREATEST(m.insufficient_scope, EXCLUDED.insufficient_scope),
+        revoked = GREATEST(m.revoked, EXCLUDED.revoked),
+        disabled = GREATEST(m.disabled, EXCLUDED.disabled),
+        expired = GREATEST(m.expired, EXCLUDED.expired)
+), hours AS (
+    INSERT INTO usage_hourly AS h (key_id, hour, requests, client_errors, server_errors)
+    SELECT key_id, date_trunc('hour', at, 'UTC'), requests, client_errors, server_errors
+    FROM counted ORDER BY key_id
+    ON CONFLICT (key_id, hour) DO UPDATE
+    SET requests = h.requests + EXCLUDED.requests,
+        client_errors = h.client_errors + EXCLUDED.client_errors,
+        server_errors = h.server_errors + EXCLUDED.server_errors
+), days AS (
+    INSERT INTO usage_daily AS d
+    SELECT key_id, (at AT TIME ZONE 'UTC')::date, requests, client_errors, server_errors, rate_limited,
+           insufficient_scope, revoked, disabled, expired
+    FROM counted ORDER BY key_id
+    ON CONFLICT (key_id, date) DO UPDATE
+    SET requests = d.requests + EXCLUDED.requests,
+        client_errors = d.client_errors + EXCLUDED.client_errors,
+        server_errors = d.server_errors + EXCLUDED.server_errors,
+        rate_limited = d.rate_limited + EXCLUDED.rate_limited,
+        insufficient_scope = d.insufficient_scope + EXCLUDED.insufficient_scope,
+        revoked = d.revoked + EXCLUDED.revoked,
+        disabled = d.disabled + EXCLUDED.disabled,
+        expired = d.expired + EXCLUDED.expired
+)
+INSERT INTO usage_totals AS t (key_id, requests, client_errors, server_errors, last_used_at)
+SELECT key_id, requests, client_errors, server_errors, last_used_at FROM fresh ORDER BY key_id
+ON CONFLICT (key_id) DO UPDATE
+SET requests = t.requests + EXCLUDED.requests,
+    client_errors = t.client_errors + EXCLUDED.client_errors,
+    server_errors = t.server_errors + EXCLUDED.server_errors,
+    last_used_at = GREATEST(t.last_used_at, EXCLUDED.last_used_at)

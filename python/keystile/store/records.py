@@ -1,0 +1,228 @@
+"""What the store takes and gives. Times are in UTC with microseconds; counters are whole requests."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class KeyRow(Struct, frozen=True, kw_only=True):
+    """The public record of a key. `status` is what it was when the statement ran."""
+
+    id: str
+    tenant: str
+    name: str
+    start: str
+    last4: str
+    scopes: list[str]
+    tier: str
+    status: str
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    revoked_reason: str | None
+    disabled: bool
+    rotated_at: datetime | None
+    previous_secret_expires_at: datetime | None
+    note: str | None
+
+
+class NewKey(Struct, frozen=True, kw_only=True):
+    """A key to insert; `digest` is the 32 bytes kept instead of the secret."""
+
+    id: str
+    tenant: str
+    name: str
+    start: str
+    last4: str
+    digest: bytes
+    scopes: list[str]
+    tier: str
+    created_by: str
+    expires_at: datetime | None = None
+    note: str | None = None
+
+    def __repr__(self) -> str:
+        return f"NewKey(id={self.id!r}, tenant={self.tenant!r})"
+
+
+class GateKey(Struct, frozen=True, kw_only=True):
+    """What a gate needs to know of a key."""
+
+    id: str
+    tenant: str
+    digest: bytes
+    previous_digest: bytes | None
+    previous_secret_expires_at: datetime | None
+    scopes: list[str]
+    tier: str
+    expires_at: datetime | None
+    disabled: bool
+    revoked: bool
+
+    def __repr__(self) -> str:
+        return f"GateKey(id={self.id!r}, tenant={self.tenant!r})"
+
+
+class TenantRow(Struct, frozen=True, kw_only=True):
+    """A tenant; the one with `home` may act for the others."""
+
+    id: str
+    name: str
+    home: bool
+    created_at: datetime
+
+
+class ScopeRow(Struct, frozen=True, kw_only=True):
+    """A scope and, in words, what it grants access to."""
+
+    name: str
+    grants: str
+
+
+class TierRow(Struct, frozen=True, kw_only=True):
+    """A tier: `rate` in requests per minute, `burst` in requests."""
+
+    name: str
+    rate: int
+    burst: int
+
+
+class TierQuota(NamedTuple):
+    """A tier as a gate takes it: `rate` in requests per minute, `burst` in requests."""
+
+    name: str
+    rate: int
+    burst: int
+
+
+class Poll(Struct, frozen=True, kw_only=True):
+    """What changed after `after_rev`, read in one snapshot.
+
+    It covers the revisions up to `rev`; the clock stood at `head`. `rev` is below `head` when there was more
+    than one poll carries: ask again at once.
+    """
+
+    epoch: UUID
+    timeline: int
+    """PostgreSQL's timeline, which a promotion changes; 0 on a replica."""
+    replica: bool
+    now: datetime
+    after_rev: int
+    rev: int
+    head: int
+    oldest_rev: int
+    """The first revision whose changes are still kept."""
+    revs_seen: int
+    """How many revisions were found between `after_rev` and `rev`."""
+    keys: list[GateKey]
+    removed: list[str]
+    catalogue_changed: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether no revision is missing. If one is, only a full reload helps."""
+        return self.head >= self.after_rev and self.revs_seen == self.rev - self.after_rev
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """Everything a gate needs, as of one moment."""
+
+    epoch: UUID
+    timeline: int
+    replica: bool
+    now: datetime
+    rev: int
+    scopes: list[str]
+    tiers: list[TierQuota]
+    keys: list[GateKey]
+
+
+class UsageRow(Struct, frozen=True, kw_only=True):
+    """One key's counters in one gate, all cumulative since that gate began."""
+
+    key_id: str
+    requests: int = 0
+    client_errors: int = 0
+    server_errors: int = 0
+    rate_limited: int = 0
+    insufficient_scope: int = 0
+    revoked: int = 0
+    disabled: int = 0
+    expired: int = 0
+    last_used_at: datetime | None = None
+
+
+class Headline(Struct, frozen=True, kw_only=True):
+    """A key's usage in four figures.
+
+    30 days are 30 UTC dates, today included; `error_rate` is a percentage of their requests, two decimals,
+    None without requests.
+    """
+
+    last_used_at: datetime | None
+    total_requests: int
+    requests_30d: int
+    error_rate: float | None
+
+
+class DailyUsage(Struct, frozen=True, kw_only=True):
+    """One UTC date."""
+
+    date: date
+    requests: int
+    client_errors: int
+    server_errors: int
+
+
+class HourlyUsage(Struct, frozen=True, kw_only=True):
+    """One hour, named by its beginning."""
+
+    hour: datetime
+    requests: int
+    client_errors: int
+    server_errors: int
+
+
+class KeyUsage(Headline, frozen=True, kw_only=True):
+    """A key's usage in full; `denied` counts the gate's refusals by code over the same dates as `daily`."""
+
+    denied: dict[str, int]
+    daily: list[DailyUsage]
+    hourly: list[HourlyUsage]
+
+
+class AuditRow(Struct, frozen=True, kw_only=True):
+    """Who did what to what, and when."""
+
+    id: int
+    at: datetime
+    actor: str
+    tenant: str | None
+    action: str
+    target: str
+    detail: dict[str, Any]
+    request_id: str | None
+
+
+class GateRow(Struct, frozen=True, kw_only=True):
+    """A gate that has reported, and the last revision it had applied then."""
+
+    id: bytes
+    machine: str
+    first_seen: datetime
+    last_seen: datetime
+    applied_rev: int
+
+
+class Migration(Struct, frozen=True, kw_only=True):
+    """One step of the schema; `applied_at` is None while it is still to be applied."""
+
+    number: int
+    name: str
+    checksum: str
+    applied_at: datetime | None = None

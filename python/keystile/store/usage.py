@@ -1,0 +1,58 @@
+"""Usage: gates report cumulative counters, the store keeps sums by hour, by day and for good."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from keystile.store import gates
+from keystile.store.pool import Connection
+from keystile.store.records import DailyUsage, Headline, HourlyUsage, KeyRow, KeyUsage, UsageRow
+from keystile.store.rows import part
+from keystile.store.sql import sql
+
+
+async def flush(conn: Connection, gate_id: bytes, machine: str, rows: Sequence[UsageRow]) -> None:
+    """Add what a gate counted since its last flush: one transaction, one statement however many keys.
+
+    Repeating a flush, or sending an older one late, adds nothing. Keys that are gone are ignored.
+    """
+    columns = [[getattr(row, field) for row in rows] for field in UsageRow.__struct_fields__]
+    async with conn.transaction():
+        # Locks the gate's row first: of two agents for one gate, the second then sees the first's marks.
+        await gates.seen(conn, gate_id, machine)
+        if rows:
+            await conn.execute(sql("usage_flush"), gate_id, *columns)
+
+
+async def headline(conn: Connection, key_id: str, tenant: str | None = None) -> Headline | None:
+    """One key's usage in four figures; None if there is no such key in `tenant` (None: in any)."""
+    record = await conn.fetchrow(sql("usage_headline"), key_id, tenant)
+    return None if record is None else Headline(**record)
+
+
+async def headlines(conn: Connection, tenant: str) -> list[tuple[KeyRow, Headline]]:
+    """Every key of a tenant with its usage, newest first."""
+    records = await conn.fetch(sql("usage_headlines"), tenant)
+    return [(part(record, KeyRow), part(record, Headline)) for record in records]
+
+
+async def report(conn: Connection, key_id: str, days: int, tenant: str | None = None) -> KeyUsage | None:
+    """One key's usage over the last `days` UTC dates and 48 hours, oldest first, quiet ones as zeros.
+
+    None if there is no such key in `tenant` (None: in any).
+    """
+    figures = await headline(conn, key_id, tenant)
+    if figures is None:
+        return None
+    denied = await conn.fetchrow(sql("usage_denied"), key_id, days)
+    daily = await conn.fetch(sql("usage_daily"), key_id, days)
+    hourly = await conn.fetch(sql("usage_hourly"), key_id)
+    return KeyUsage(
+        last_used_at=figures.last_used_at,
+        total_requests=figures.total_requests,
+        requests_30d=figures.requests_30d,
+        error_rate=figures.error_rate,
+        denied=dict(denied or {}),
+        daily=[DailyUsage(**record) for record in daily],
+        hourly=[HourlyUsage(**record) for record in hourly],
+    )
