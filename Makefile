@@ -42,7 +42,7 @@ lint: $(READY) ## Check style and types, change nothing
 	cargo clippy --workspace --all-targets -- -D warnings
 
 build: $(UV_NEEDED) ## Build the wheel into dist/
-	$(UV) build --wheel
+	$(UV) build --wheel --python $(PYTHON) --no-python-downloads
 
 setup: $(READY) ## Make .venv ready, which the other targets do by themselves
 
@@ -53,7 +53,7 @@ clean: ## Remove everything that was built or set up; demo data stays
 	$(PYTHON) -m venv .tools
 	.tools/bin/pip install --quiet --disable-pip-version-check uv
 
-# The stamp is older than any changed source, so an edit rebuilds and a second call does nothing.
+# A source that is newer than the stamp rebuilds; otherwise a second call does nothing.
 $(READY): $(UV_NEEDED) pyproject.toml Cargo.toml $(RUST)
-	$(UV) sync
+	$(UV) sync --python $(PYTHON) --no-python-downloads
 	@touch $@

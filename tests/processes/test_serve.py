@@ -15,20 +15,17 @@ from typing import Any
 import httpx
 import pytest
 
-Start = Callable[..., Any]
+from tests.processes.serving import PROGRAM, Serve, command_line, eventually, parents
+from tests.processes.serving import run as run_command
+
+Start = Callable[..., Serve]
 
 
-@pytest.fixture
-def tools(request: pytest.FixtureRequest) -> Any:
-    """The helpers beside the fixtures; test folders are no packages, so they are not imported by name."""
-    return request.config.pluginmanager.get_plugin(str(Path(__file__).with_name("conftest.py")))
+def _gone(pids: set[int]) -> bool:
+    return not pids & parents().keys()
 
 
-def _gone(tools: Any, pids: set[int]) -> bool:
-    return not pids & tools.parents().keys()
-
-
-def test_the_first_start_the_printed_line_and_an_orderly_stop(serve: Start, tools: Any) -> None:
+def test_the_first_start_the_printed_line_and_an_orderly_stop(serve: Start) -> None:
     one = serve("--demo", "--workers", "2").started()
     family = one.family()
     assert len(one.workers()) == 2
@@ -43,15 +40,15 @@ def test_the_first_start_the_printed_line_and_an_orderly_stop(serve: Start, tool
         assert answer.startswith("HTTP/1.1 200")
 
     assert one.stop() == 0
-    assert _gone(tools, family)
+    assert _gone(family)
     assert not (one.data / "address").exists()
 
 
-def test_the_commands_work_against_it(serve: Start, tools: Any, tmp_path: Path) -> None:
+def test_the_commands_work_against_it(serve: Start, tmp_path: Path) -> None:
     one = serve().started()
 
     def run(*args: str, **more: Any) -> Any:
-        return tools.run(*args, data=one.data, **more)
+        return run_command(*args, data=one.data, **more)
 
     created = run("keys", "create", "Till", "--scope", "PSA", "--expires", "1d", "--json")
     assert created.returncode == 0, created.stderr
@@ -112,12 +109,12 @@ def test_a_request_in_flight_is_finished_before_the_end(serve: Start) -> None:
     assert one.process.wait(30) == 0
 
 
-def test_ctrl_c_reaches_only_the_supervisor_and_stops_in_order(serve: Start, tools: Any) -> None:
+def test_ctrl_c_reaches_only_the_supervisor_and_stops_in_order(serve: Start) -> None:
     one = serve().started()
     family = one.family()
     os.killpg(one.process.pid, signal.SIGINT)
     assert one.process.wait(30) == 0
-    assert _gone(tools, family)
+    assert _gone(family)
     assert "Traceback" not in one.log.read_text()
 
 
@@ -139,55 +136,55 @@ def test_a_second_signal_ends_the_patience(serve: Start) -> None:
         assert time.monotonic() - started_s < 5
 
 
-def test_killed_outright_it_leaves_no_process_and_starts_again(serve: Start, tools: Any) -> None:
+def test_killed_outright_it_leaves_no_process_and_starts_again(serve: Start) -> None:
     one = serve("--workers", "2").started()
-    secret = tools.run("keys", "create", "Kept", "-q", data=one.data).stdout
+    secret = run_command("keys", "create", "Kept", "-q", data=one.data).stdout
     family = one.family()
     assert family
     one.kill_group()
-    tools.eventually(lambda: _gone(tools, family), "every child is gone")
+    eventually(lambda: _gone(family), "every child is gone")
 
     again = serve(data=one.data).started()
-    assert tools.run("check", data=again.data, input=secret).returncode == 0
+    assert run_command("check", data=again.data, input=secret).returncode == 0
 
 
-def test_killed_while_it_starts_it_leaves_no_process(serve: Start, tools: Any) -> None:
+def test_killed_while_it_starts_it_leaves_no_process(serve: Start) -> None:
     one = serve("--workers", "2")
-    tools.eventually(lambda: bool(one.workers()), "a worker was started")
+    eventually(lambda: bool(one.workers()), "a worker was started")
     family = one.family()
     one.kill_group()
-    tools.eventually(lambda: _gone(tools, family), "every child is gone")
+    eventually(lambda: _gone(family), "every child is gone")
 
 
-def test_stopped_while_it_starts_it_stops_in_order(serve: Start, tools: Any) -> None:
+def test_stopped_while_it_starts_it_stops_in_order(serve: Start) -> None:
     one = serve()
-    tools.eventually(lambda: bool(one.family()), "something was started")
+    eventually(lambda: bool(one.family()), "something was started")
     family = one.family()
     assert one.stop() == 0
-    assert _gone(tools, family)
+    assert _gone(family)
 
 
-def test_a_worker_that_dies_is_replaced(serve: Start, tools: Any) -> None:
+def test_a_worker_that_dies_is_replaced(serve: Start) -> None:
     one = serve().started()
     (old,) = one.workers()
     os.kill(old, signal.SIGKILL)
-    tools.eventually(lambda: bool(one.workers() - {old}), "another worker was started")
+    eventually(lambda: bool(one.workers() - {old}), "another worker was started")
     with one.http() as http:
         assert http.get("/v1/keys").status_code == 200
 
 
-def test_no_secret_is_visible_to_other_users(serve: Start, tools: Any) -> None:
+def test_no_secret_is_visible_to_other_users(serve: Start) -> None:
     one = serve().started()
     secrets = [(one.data / name).read_text().strip().encode() for name in ("operator.key", "pepper")]
     for pid in one.family() | {one.process.pid}:
-        seen = tools.command_line(pid) + Path(f"/proc/{pid}/environ").read_bytes()
+        seen = command_line(pid) + Path(f"/proc/{pid}/environ").read_bytes()
         assert not any(secret in seen for secret in secrets)
     assert not any(secret.decode() in one.log.read_text() for secret in secrets)
 
 
-def test_one_program_per_data_folder(serve: Start, tools: Any) -> None:
+def test_one_program_per_data_folder(serve: Start) -> None:
     one = serve().started()
-    second = tools.run("serve", "--port", "0", data=one.data)
+    second = run_command("serve", "--port", "0", data=one.data)
     assert second.returncode == 1
     assert "already in use" in second.stderr
     assert "Traceback" not in second.stderr
@@ -196,10 +193,10 @@ def test_one_program_per_data_folder(serve: Start, tools: Any) -> None:
     assert (one.data / "address").read_text() == one.url + "\n"
 
 
-def test_a_port_that_is_taken_is_told_and_nothing_is_started(tools: Any, tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_told_and_nothing_is_started(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        run = tools.run("serve", "--port", port, data=tmp_path / "data")
+        run = run_command("serve", "--port", port, data=tmp_path / "data")
     assert run.returncode == 1
     assert run.stdout == ""
     assert f"port {port}" in run.stderr
@@ -207,22 +204,22 @@ def test_a_port_that_is_taken_is_told_and_nothing_is_started(tools: Any, tmp_pat
     assert not (tmp_path / "data" / "address").exists()
 
 
-def test_a_lost_pepper_is_not_replaced_in_silence(serve: Start, tools: Any) -> None:
+def test_a_lost_pepper_is_not_replaced_in_silence(serve: Start) -> None:
     one = serve().started()
     assert one.stop() == 0
     (one.data / "pepper").unlink()
-    again = tools.run("serve", "--port", "0", data=one.data)
+    again = run_command("serve", "--port", "0", data=one.data)
     assert again.returncode == 1
     assert "pepper" in again.stderr
     assert not (one.data / "pepper").exists()
 
 
-def test_an_agent_takes_over_where_serve_ends(serve: Start, tools: Any, tmp_path: Path) -> None:
-    nothing = tools.run("agent", data=tmp_path / "nothing")
+def test_an_agent_takes_over_where_serve_ends(serve: Start, tmp_path: Path) -> None:
+    nothing = run_command("agent", data=tmp_path / "nothing")
     assert nothing.returncode == 1
     assert "KEYSTILE_DATABASE_URL" in nothing.stderr
     one = serve().started()
-    agent = subprocess.Popen([*tools.PROGRAM, "agent", "--data", str(one.data)], stderr=subprocess.PIPE, text=True)
+    agent = subprocess.Popen([*PROGRAM, "agent", "--data", str(one.data)], stderr=subprocess.PIPE, text=True)
     assert agent.stderr is not None
     while "is fresh" not in (line := agent.stderr.readline()):
         assert line, "the agent ended"
@@ -230,23 +227,23 @@ def test_an_agent_takes_over_where_serve_ends(serve: Start, tools: Any, tmp_path
     assert agent.wait(20) == 0
 
 
-def test_the_database_commands_start_the_database_when_it_does_not_run(tools: Any, tmp_path: Path) -> None:
+def test_the_database_commands_start_the_database_when_it_does_not_run(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    before = json.loads(tools.run("db", "status", "--json", data=data).stdout)["items"]
+    before = json.loads(run_command("db", "status", "--json", data=data).stdout)["items"]
     assert all(step["applied_at"] is None for step in before)
-    applied = json.loads(tools.run("db", "migrate", "--json", data=data).stdout)["items"]
+    applied = json.loads(run_command("db", "migrate", "--json", data=data).stdout)["items"]
     assert [step["number"] for step in applied] == [step["number"] for step in before]
-    assert json.loads(tools.run("db", "migrate", "--json", data=data).stdout)["items"] == []
-    after = tools.run("doctor", "--json", data=data)
+    assert json.loads(run_command("db", "migrate", "--json", data=data).stdout)["items"] == []
+    after = run_command("doctor", "--json", data=data)
     assert after.returncode == 1
     hub = [finding for finding in json.loads(after.stdout)["findings"] if finding["check"] == "hub"]
     assert hub[0]["level"] == "fail"
 
 
-def test_a_worker_that_cannot_start_ends_the_whole(serve: Start, tools: Any, tmp_path: Path) -> None:
+def test_a_worker_that_cannot_start_ends_the_whole(serve: Start, tmp_path: Path) -> None:
     data = tmp_path / "data"
     run = subprocess.run(
-        [*tools.PROGRAM, "serve", "--port", "0", "--data", str(data)],
+        [*PROGRAM, "serve", "--port", "0", "--data", str(data)],
         env={**os.environ, "PYTHONPATH": str(_broken_worker(tmp_path))},
         capture_output=True,
         text=True,
@@ -267,10 +264,34 @@ def _broken_worker(folder: Path) -> Path:
     return path
 
 
-def test_two_servers_with_folders_of_their_own_do_not_meet(serve: Start, tools: Any, tmp_path: Path) -> None:
+def test_two_servers_with_folders_of_their_own_do_not_meet(serve: Start, tmp_path: Path) -> None:
     one, two = serve(data=tmp_path / "one"), serve(data=tmp_path / "two")
     one.started()
     two.started()
     secret = (one.data / "operator.key").read_text()
     assert httpx.get(f"{one.url}/v1/keys", headers={"Authorization": f"Bearer {secret.strip()}"}).status_code == 200
     assert httpx.get(f"{two.url}/v1/keys", headers={"Authorization": f"Bearer {secret.strip()}"}).status_code == 401
+
+
+def test_a_database_elsewhere_is_used_instead_of_an_own_one(
+    serve: Start, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYSTILE_DATABASE_URL", database_url)
+    one = serve().started()
+    with one.http() as http:
+        assert http.get("/v1/keys").status_code == 200
+    assert not (one.data / "postgres").exists()
+    second = run_command("serve", "--port", "0", data=one.data)
+    assert second.returncode == 1
+    assert "already in use" in second.stderr
+    assert one.stop() == 0
+
+
+def test_a_database_that_is_away_is_told_in_plain_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYSTILE_DATABASE_URL", "postgresql://u:hunter2@127.0.0.1:1/d")
+    for command in (["serve", "--port", "0"], ["db", "status"]):
+        answer = run_command(*command, data=tmp_path / "data")
+        assert answer.returncode == 1
+        assert "cannot be reached" in answer.stderr
+        assert "hunter2" not in answer.stdout + answer.stderr
+        assert "Traceback" not in answer.stderr

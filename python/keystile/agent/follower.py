@@ -113,8 +113,9 @@ class Follower:
         except GateFull as error:
             # The key stays unknown, and so refused; everything else goes on.
             logger.error("%s is not known to this machine: %s", key.id, error)  # noqa: TRY400 - no trace is needed
-        except GateError as error:
-            logger.warning("%s", error)
+        except (GateError, ValueError, OverflowError) as error:
+            # One row that makes no sense must not keep the gate from hearing of all others.
+            logger.warning("%s cannot be understood: %s", key.id, error)
             return False
         return True
 

@@ -11,9 +11,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+_LATEST_NS = 2**64 - 2
+"""The last instant that fits, in the year 2554; one more means never."""
+
+
 def unix_ns(moment: datetime) -> int:
-    """Unix time in nanoseconds, exact to the microsecond that a timestamp has; never negative."""
-    return max(0, (moment - _EPOCH) // _MICROSECOND) * 1_000
+    """Unix time in nanoseconds, exact to the microsecond that a timestamp has; held within 1970 and 2554."""
+    return min(max(0, (moment - _EPOCH) // _MICROSECOND) * 1_000, _LATEST_NS)
 
 
 def key_record(key: GateKey) -> KeyRecord:

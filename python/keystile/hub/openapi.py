@@ -171,7 +171,9 @@ def _plain(parameter: dict[str, Any]) -> dict[str, Any]:
     for bound in {"minimum", "maximum"} & schema.keys():
         schema[bound] = int(schema[bound])
     schema = {name: value for name, value in schema.items() if name != "description"}
-    kept = {name: parameter[name] for name in ("name", "in", "required", "description") if name in parameter}
+    kept: dict[str, Any] = {
+        name: parameter[name] for name in ("name", "in", "required", "description") if name in parameter
+    }
     return {**kept, "schema": schema}
 
 

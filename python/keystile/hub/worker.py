@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from typing import NoReturn
 
 import uvicorn
 
@@ -28,6 +29,9 @@ def main() -> int:
     parser.add_argument("--fd", type=int, required=True, help="the listening socket, inherited")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="pid of the supervisor")
     arguments = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # The server takes these over while it runs and, once it has drained, raises them again for us.
+        signal.signal(number, _leave)
     die_with_parent(signal.SIGTERM, parent=arguments.parent)
     try:
         settings = decode(sys.stdin.buffer.read())
@@ -53,6 +57,10 @@ def main() -> int:
     with socket.socket(fileno=arguments.fd) as listener:
         uvicorn.Server(config).run(sockets=[listener])
     return 0
+
+
+def _leave(*_: object) -> NoReturn:
+    raise SystemExit(0)
 
 
 if __name__ == "__main__":

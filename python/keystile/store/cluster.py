@@ -30,7 +30,9 @@ _SETTINGS = {
     "logging_collector": "off",
     "log_destination": "stderr",
     "log_checkpoints": "off",
-    # Nothing that came with a statement may reach the log: not its text, its parameters or the rows it met.
+    # Nothing that came with a statement may reach the log: not its text, its parameters or the rows it met. Even
+    # an error's own message may quote its input, so errors go to whoever made them, and only there.
+    "log_min_messages": "log",
     "log_statement": "none",
     "log_min_error_statement": "panic",
     "log_min_duration_statement": "-1",

@@ -157,6 +157,7 @@ class EmbeddedPostgres:
             parent=os.getpid(),
             end_signal=end_signal,
             binaries=str(binaries.folder),
+            installation=str(binaries.installation),
             program=program,
             arguments=arguments,
             data=str(folder),

@@ -29,6 +29,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     end_signal: int
     """The signal by which it ends then."""
     binaries: str
+    installation: str
+    """A folder above `binaries` that holds everything the programs need."""
     program: str
     arguments: list[str]
     data: str
@@ -49,7 +51,9 @@ def main() -> None:
     binaries = plan.binaries
     if plan.user is not None:
         if not _can_run(plan.user, binaries, plan.program):
-            binaries = _show_privately(binaries)
+            binaries = _show_privately(plan.installation, binaries)
+            if not _can_run(plan.user, binaries, plan.program):
+                sys.exit(f"{plan.binaries} cannot be reached by the user that PostgreSQL runs as")
         _become(plan.user)
     os.umask(0o077)
     for name, text in plan.files.items():
@@ -77,26 +81,26 @@ def _can_run(user: tuple[int, int], binaries: str, program: str) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def _show_privately(binaries: str) -> str:
+def _show_privately(installation: str, binaries: str) -> str:
     """Make the programs reachable to this process alone, leaving the folders above them as closed as they are.
 
-    For an installation below a closed home folder, say root's. Gives the new name of the folder.
+    For an installation below a closed home folder, say root's. Gives the new name of `binaries`.
     """
     try:
         unshare_mounts()
         # The handle must be of the new mounts, and outlive the covering of the stage, which may lie above it.
-        installation = os.open(Path(binaries).parent, os.O_RDONLY | os.O_DIRECTORY)
+        handle = os.open(installation, os.O_RDONLY | os.O_DIRECTORY)
         mount_tmpfs(_STAGE)
         shown = Path(_STAGE, "postgresql")
         shown.mkdir(mode=0o755)
-        mount_bind(f"/proc/self/fd/{installation}", str(shown))
-        os.close(installation)
+        mount_bind(f"/proc/self/fd/{handle}", str(shown))
+        os.close(handle)
     except OSError as error:
         sys.exit(
             f"{binaries} cannot be reached by the user that PostgreSQL runs as, and a private view of it is"
             f" refused ({error.strerror}): install keystile where every user can read it"
         )
-    return str(shown / Path(binaries).name)
+    return str(shown / Path(binaries).relative_to(installation))
 
 
 if __name__ == "__main__":

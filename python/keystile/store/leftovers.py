@@ -11,13 +11,14 @@ from pathlib import Path
 from keystile.errors import StoreError
 
 # How long after the first look each signal goes out: a fast shutdown, an immediate one, and the end.
-_ESCALATION_S = ((0.0, signal.SIGINT), (10.0, signal.SIGQUIT), (15.0, signal.SIGKILL))
-_DEADLINE_S = 20.0
+_ESCALATION_S = ((0.0, signal.SIGINT), (5.0, signal.SIGQUIT), (8.0, signal.SIGKILL))
+_DEADLINE_S = 15.0
 _STEP_S = 0.02
+_PID_FILES = ("postmaster.pid", ".s.PGSQL.5432.lock")
 
 
 async def clear_leftovers(cluster: Path) -> None:
-    """Wait until no server works in `cluster`, and remove a pid file that would keep a new one from starting.
+    """Wait until no server works in `cluster`, and remove pid files that would keep a new one from starting.
 
     Only for the holder of the data folder's lock: any server that still runs there has lost its owner.
     """
@@ -34,7 +35,8 @@ async def clear_leftovers(cluster: Path) -> None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
         await asyncio.sleep(_STEP_S)
-    _drop_pid_file(cluster / "postmaster.pid")
+    for name in _PID_FILES:
+        _drop_pid_file(cluster / name)
 
 
 def _servers_in(cluster: Path) -> list[int]:
@@ -57,7 +59,10 @@ def _is_postgres(entry: Path) -> bool:
 
 
 def _drop_pid_file(path: Path) -> None:
-    """Remove the pid file if its pid now belongs to another program, which PostgreSQL would take for a server."""
+    """Remove a pid file whose pid exists: PostgreSQL would take whatever has it by now for a server.
+
+    That may be another program, or the old server itself, dead but not collected by its parent.
+    """
     try:
         pid = int(path.read_text("ascii").split("\n", 1)[0])
         os.kill(abs(pid), 0)

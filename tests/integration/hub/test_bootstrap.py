@@ -73,9 +73,7 @@ async def test_a_lost_file_is_left_to_the_operator(conn: Connection, settings: S
     assert await keys_of(conn) == before
 
 
-async def test_once_the_key_is_revoked_and_gone_a_new_one_is_made(
-    conn: Connection, settings: Settings
-) -> None:
+async def test_once_the_key_is_revoked_and_gone_a_new_one_is_made(conn: Connection, settings: Settings) -> None:
     path = await bootstrap(conn, settings)
     assert path is not None
     secret = path.read_text()
@@ -104,9 +102,7 @@ async def test_a_tier_in_use_cannot_be_configured_away(conn: Connection, setting
         await bootstrap(conn, fewer)
 
 
-async def test_sample_data_covers_the_catalogue_and_is_added_once(
-    conn: Connection, settings: Settings
-) -> None:
+async def test_sample_data_covers_the_catalogue_and_is_added_once(conn: Connection, settings: Settings) -> None:
     await bootstrap(conn, settings)
     await seed(conn, settings)
     rows = await conn.fetch(

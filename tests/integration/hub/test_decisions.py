@@ -92,9 +92,7 @@ async def test_the_scope_may_be_percent_encoded(world: World) -> None:
         ([("Authorization", "Bearer " + "x" * 32_768)], 401, "malformed_key"),
     ],
 )
-async def test_refusals_are_problems(
-    world: World, headers: list[tuple[str, str]], status: int, code: str
-) -> None:
+async def test_refusals_are_problems(world: World, headers: list[tuple[str, str]], status: int, code: str) -> None:
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
     answer = await ask(world, headers=raw)
     assert answer.status_code == status

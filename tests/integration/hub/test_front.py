@@ -85,6 +85,17 @@ async def test_paths_and_methods(world: World, method: str, path: str, status: i
     assert {name for name in answer.headers.get("allow", "").split(", ") if name} == allow
 
 
+async def test_preflights_pass_without_a_key_and_reach_nothing(world: World) -> None:
+    before = await world.stored()
+    asked = {"Access-Control-Request-Method": "DELETE", "Origin": "https://elsewhere.example"}
+    async with world.client_of(None) as nobody:
+        answer = await nobody.options("/v1/keys?a=1&a=2", headers=asked)
+        assert answer.status_code in {204, 422}
+        assert "access-control-allow-origin" not in answer.headers
+        assert (await nobody.options("/v1/keys")).json()["code"] == "missing_credentials"
+    assert await world.stored() == before
+
+
 async def test_health_and_figures(world: World) -> None:
     async with world.client_of(None) as nobody:
         assert (await nobody.get("/healthz")).json() == {"status": "ok"}

@@ -59,23 +59,16 @@ async def test_a_secret_is_nowhere_but_in_its_answer(world: World) -> None:
 async def test_all_fields_of_a_new_key(world: World) -> None:
     tenant = await world.tenant()
     key, _ = await world.issue(
-        name="\u202eטקסט <img onerror=x>",
+        name="\u202e\u05d8\u05e7\u05e1\u05d8 <img onerror=x>",
         scopes=[],
         tier="Enterprise",
         expires_at="2099-01-01T00:00:00+02:00",
         note="two\nlines",
         tenant=tenant,
     )
-    assert key["name"] == "\u202eטקסט <img onerror=x>"
+    assert key["name"] == "\u202e\u05d8\u05e7\u05e1\u05d8 <img onerror=x>"
     assert (key["tenant"], key["scopes"], key["tier"]) == (tenant, [], "Enterprise")
     assert (key["expires_at"], key["note"]) == ("2098-12-31T22:00:00Z", "two\nlines")
-
-
-async def test_an_expiry_beyond_what_a_gate_can_count_is_no_harm(world: World) -> None:
-    _, secret = await world.issue(expires_at="9999-12-31T23:59:59Z")
-    assert await world.decide(secret) == (200, "ok")
-    _, later = await world.issue()
-    assert await world.decide(later) == (200, "ok")
 
 
 async def test_pages_show_every_key_once(world: World) -> None:

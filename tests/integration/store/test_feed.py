@@ -236,7 +236,7 @@ async def test_sixteen_writers_and_a_follower_that_misses_nothing(
         return written
 
     async def follow() -> tuple[int, dict[str, bytes]]:
-        known = {}
+        known: dict[str, bytes] = {}
         after = start
         while True:
             last = stopped.is_set()
@@ -253,3 +253,40 @@ async def test_sixteen_writers_and_a_follower_that_misses_nothing(
     after, known = await following
     assert after == start + sum(len(one) for one in written) == start + 16 * 9
     assert known == {row.id: one[-1] for row, one in zip(rows, written, strict=True)}
+
+
+async def test_the_first_to_write_may_be_the_last_to_commit(db: Connection, database_url: str, new_key: Any) -> None:
+    """The feed misses nothing then; a cursor on a sequence, in the same order of events, does."""
+    slow_key, quick_key = [await keys.insert(db, new_key()) for _ in range(2)]
+    await db.execute("CREATE TABLE events (number bigserial, key_id text)")
+    after, last_number = await head(db), 0
+    by_feed: set[str] = set()
+    by_sequence: set[str] = set()
+
+    async def change(conn: Connection, key_id: str) -> None:
+        await conn.execute("UPDATE keys SET disabled = true WHERE id = $1", key_id)
+        await conn.execute("INSERT INTO events (key_id) VALUES ($1)", key_id)
+
+    async def follow() -> None:
+        nonlocal after, last_number
+        poll = await feed.poll(db, after)
+        assert poll.complete
+        after = poll.rev
+        by_feed.update(key.id for key in poll.keys)
+        for number, key_id in await db.fetch("SELECT * FROM events WHERE number > $1", last_number):
+            last_number = max(last_number, number)
+            by_sequence.add(key_id)
+
+    slow = await connect(database_url)
+    try:
+        transaction = slow.transaction()
+        await transaction.start()
+        await change(slow, slow_key.id)
+        await change(db, quick_key.id)
+        await follow()
+        await transaction.commit()
+        await follow()
+    finally:
+        await slow.close()
+    assert by_feed == {slow_key.id, quick_key.id}
+    assert by_sequence == {quick_key.id}

@@ -16,8 +16,8 @@ class StopSignals:
         self.hurry = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in _STOPPING:
-            # One that is ignored on purpose, as nohup does with SIGHUP, stays ignored.
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            # nohup means that the terminal's end is to be ignored.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, self._arrived)
 
     def _arrived(self) -> None:

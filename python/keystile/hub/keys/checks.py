@@ -30,10 +30,18 @@ def check_tier(faults: Faults, tier: str, known: Collection[str]) -> str:
 
 
 def check_expiry(faults: Faults, expires_at: datetime | None) -> datetime | None:
-    """A key must not be born dead; None is a key that never expires."""
-    if expires_at is not None and expires_at <= datetime.now(UTC):
+    """The same moment in UTC, which must not be past; None is a key that never expires."""
+    if expires_at is None:
+        return None
+    try:
+        moment = expires_at.astimezone(UTC)
+    except OverflowError:
+        # The first and the last year have hours that are in no year at all in UTC.
+        faults.add("expires_at", "This is beyond the calendar.")
+        return None
+    if moment <= datetime.now(UTC):
         faults.add("expires_at", "This is not in the future.")
-    return expires_at
+    return moment
 
 
 def changes_of(update: UpdateKey, scopes: Collection[str], tiers: Collection[str]) -> dict[str, object]:

@@ -1,0 +1,22 @@
+"""A Hub for each test file of the public contract."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from keystile.store.embedded import EmbeddedPostgres
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "integration" / "hub"))
+
+from world import World, open_world
+
+
+@pytest.fixture(scope="module")
+async def world(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[World]:
+    """A Hub of the test file's own."""
+    async with open_world(postgres, template) as opened:
+        yield opened
