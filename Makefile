@@ -49,11 +49,15 @@ setup: $(READY) ## Make .venv ready, which the other targets do by themselves
 clean: ## Remove everything that was built or set up; demo data stays
 	rm -rf .venv .tools target dist .pytest_cache .mypy_cache .ruff_cache .benchmarks .hypothesis
 
+.PHONY: rebuild
+rebuild:
+
 .tools/bin/uv:
 	$(PYTHON) -m venv .tools
 	.tools/bin/pip install --quiet --disable-pip-version-check uv
 
-# A source that is newer than the stamp rebuilds; otherwise a second call does nothing.
-$(READY): $(UV_NEEDED) pyproject.toml Cargo.toml $(RUST)
-	$(UV) sync --python $(PYTHON) --no-python-downloads
+# A source that is newer than the stamp rebuilds, and so does a compiled module that is gone (git clean);
+# otherwise a second call does nothing.
+$(READY): $(UV_NEEDED) pyproject.toml Cargo.toml $(RUST) $(if $(wildcard python/keystile/_core*.so),,rebuild)
+	$(UV) sync --python $(PYTHON) --no-python-downloads --reinstall-package keystile
 	@touch $@

@@ -233,8 +233,6 @@ def test_revoking_reaches_every_worker_before_it_returns(serve: Start) -> None:
                 assert answer.status_code == 401
                 assert answer.json()["code"] == "revoked_key"
                 check_headers(answer)
-    figures = statistics.quantiles(took_ms, n=100)
-    print(f"revoke to two refusals, 200 times: median {figures[49]:.1f} ms, p99 {figures[98]:.1f} ms")
 
 
 def test_rotation_with_and_without_an_overlap(serve: Start) -> None:
