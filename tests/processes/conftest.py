@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from keystile.settings import Settings, segment_path
 from tests.processes.serving import Serve
 
 
@@ -23,3 +24,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Serve]]:
     for one in running:
         if one.process.poll() is None:
             one.kill_group()
+    for data in tmp_path.iterdir():
+        # A segment outlives its servers on purpose; those of a test would fill the machine's memory.
+        segment = segment_path(Settings(data=data))
+        segment.unlink(missing_ok=True)
+        segment.with_name(segment.name + ".lock").unlink(missing_ok=True)

@@ -42,18 +42,12 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return tenant
 
 
-async def load_caller(
-    connection: Connection, key_id: str, request_id: str, *, lock: bool, target: str | None = None
-) -> Caller:
-    """The caller's row, held until the end of the transaction with `lock`, so that what it may give
-    cannot shrink meanwhile. `target` is the key that is going to be changed, if any.
+async def load_caller(connection: Connection, key_id: str, request_id: str, *, lock: bool) -> Caller:
+    """The caller's row, held until the end of the transaction with `lock`: what it may give cannot shrink meanwhile.
 
     CallerRefused when the key is no longer good: the gate may be some milliseconds behind.
     """
-    if target == key_id:
-        row = await hold(connection, key_id, None)
-    else:
-        row = await keys.get(connection, key_id, None, lock=lock)
+    row = await keys.get(connection, key_id, None, lock=lock)
     if row is None:
         raise CallerRefused("unknown_key")
     if row.status != "active":
@@ -62,12 +56,3 @@ async def load_caller(
         raise CallerRefused("insufficient_scope")
     home = await tenants.home(connection)
     return Caller(key=row, home=home is not None and home.id == row.tenant, request_id=request_id)
-
-
-async def hold(connection: Connection, key_id: str, tenant: str | None) -> KeyRow | None:
-    """A key that nobody else can change, or hold, until the transaction ends; None if there is none.
-
-    An update of nothing takes the lock that a later change needs anyway. Two requests that both began with a
-    shared lock would deadlock there.
-    """
-    return await keys.update(connection, key_id, tenant, {})

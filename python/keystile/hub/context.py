@@ -43,22 +43,19 @@ class Hub:
             yield Session(connection, await _caller(connection, request, lock=False))
 
     @asynccontextmanager
-    async def changing(self, request: HubRequest, target: str | None = None) -> AsyncIterator[Session]:
-        """A session in one transaction; on leaving it waits until this machine's gate has the change.
-
-        `target` is the id of the key that is to be changed, if any.
-        """
+    async def changing(self, request: HubRequest) -> AsyncIterator[Session]:
+        """A session in one transaction; on leaving it waits until this machine's gate has the change."""
         async with self.database.connection() as connection, connection.transaction():
-            yield Session(connection, await _caller(connection, request, lock=True, target=target))
+            yield Session(connection, await _caller(connection, request, lock=True))
             revision = await feed.settle(connection)
         gate = self.attachment.ensure()
         if gate is not None:
             await until_applied(gate, revision)
 
 
-async def _caller(connection: Connection, request: HubRequest, *, lock: bool, target: str | None = None) -> Caller:
+async def _caller(connection: Connection, request: HubRequest, *, lock: bool) -> Caller:
     state = request.scope["state"]
     decision: Decision = state[STATE_KEY]
     if decision.key_id is None:
         raise LookupError("a request reached the Hub without a known key")
-    return await load_caller(connection, decision.key_id, state["request_id"], lock=lock, target=target)
+    return await load_caller(connection, decision.key_id, state["request_id"], lock=lock)

@@ -90,7 +90,7 @@ class KeysController(Controller):
         data: JSONBody[UpdateKey],
     ) -> KeyRow:
         """A field that is absent stays as it is; null clears `expires_at` or `note`."""
-        async with hub.changing(request, key_id) as session:
+        async with hub.changing(request) as session:
             return await service.update(session.connection, session.caller, key_id, data)
 
     @post("/{key_id:str}/rotate", status_code=200, summary="Rotate a key's secret")
@@ -103,7 +103,7 @@ class KeysController(Controller):
     ) -> IssuedKey:
         """Same id, bucket and history, a new secret; the old one works until the overlap ends."""
         overlap = (data or RotateKey()).overlap_seconds
-        async with hub.changing(request, key_id) as session:
+        async with hub.changing(request) as session:
             return await service.rotate(session.connection, session.caller, key_id, overlap, hub.issuer)
 
     @post("/{key_id:str}/revoke", status_code=200, summary="Revoke a key for good")
@@ -115,5 +115,5 @@ class KeysController(Controller):
         data: JSONBody[RevokeKey | None] = None,
     ) -> KeyRow:
         """Final. A second time changes nothing and answers the same."""
-        async with hub.changing(request, key_id) as session:
+        async with hub.changing(request) as session:
             return await service.revoke(session.connection, session.caller, key_id, data or RevokeKey())

@@ -9,7 +9,7 @@ import msgspec
 
 from keystile import new_key_id
 from keystile.hub import rights, text
-from keystile.hub.auth import Caller, hold
+from keystile.hub.auth import Caller
 from keystile.hub.errors import Conflict, Faults, NotFound
 from keystile.hub.keys import checks
 from keystile.hub.keys.schemas import CreateKey, IssuedKey, KeyPage, ListedKey, RevokeKey, UpdateKey
@@ -155,7 +155,7 @@ async def _new_key(
 
 
 async def _target(connection: Connection, caller: Caller, key_id: str) -> KeyRow:
-    row = await hold(connection, text.key_id(key_id), caller.reach)
+    row = await keys.get(connection, text.key_id(key_id), caller.reach, lock=True)
     if row is None:
         raise NotFound
     return row
