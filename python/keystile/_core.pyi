@@ -43,7 +43,7 @@ class KeyRecord:
 
     def __new__(
         cls,
-        id: str,
+        key_id: str,
         digest: bytes,
         *,
         scopes: Sequence[str],
@@ -61,7 +61,7 @@ class KeyRecord:
         """
 
     @property
-    def id(self) -> str:
+    def key_id(self) -> str:
         """The key's id."""
 
 @final

@@ -15,11 +15,11 @@ pub(crate) struct KeyRecord {
 #[pymethods]
 impl KeyRecord {
     #[new]
-    #[pyo3(signature = (id, digest, *, scopes, tier, tenant = "home".to_owned(), expires_at_ns = None, disabled = false,
+    #[pyo3(signature = (key_id, digest, *, scopes, tier, tenant = "home".to_owned(), expires_at_ns = None, disabled = false,
         revoked = false, previous_digest = None, previous_expires_at_ns = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python, where this is the readable form")]
     fn new(
-        id: &str,
+        key_id: &str,
         digest: &[u8],
         scopes: Vec<String>,
         tier: String,
@@ -36,7 +36,7 @@ impl KeyRecord {
             _ => return Err(PyValueError::new_err("previous_digest and previous_expires_at_ns go together")),
         };
         let inner = keystile_core::KeyRecord {
-            id: id_of(id)?,
+            id: id_of(key_id)?,
             tenant,
             digest: digest_of(digest)?,
             previous,
@@ -50,12 +50,12 @@ impl KeyRecord {
     }
 
     #[getter]
-    fn id(&self) -> String {
+    fn key_id(&self) -> String {
         self.inner.id.to_string()
     }
 
     fn __repr__(&self) -> String {
-        format!("KeyRecord(id={}, tenant={}, tier={})", self.inner.id, self.inner.tenant, self.inner.tier)
+        format!("KeyRecord(key_id={}, tenant={}, tier={})", self.inner.id, self.inner.tenant, self.inner.tier)
     }
 }
 

@@ -149,7 +149,7 @@ impl Segment {
 
     #[inline]
     pub(crate) fn slot(&self, slot: u32) -> Slot<'_> {
-        Slot::new(&self.facts()[self.layout.slots_at..], slot)
+        Slot::new(self.facts(), self.layout.slot_at(slot))
     }
 
     #[inline]

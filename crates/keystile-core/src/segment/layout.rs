@@ -44,6 +44,7 @@ pub(crate) mod head {
     pub(crate) const OFFSET_SET_AT: usize = 26;
 
     pub(crate) const PEPPERS: usize = 32; // MAX_PEPPERS * PEPPER_WORDS
+    pub(crate) const SHADOW: usize = 64; // SLOT_WORDS: the facts before the change that is being made
 }
 
 /// Words of a name in the catalogue.
@@ -94,7 +95,7 @@ pub(crate) mod tally {
 pub(crate) const BUDGET_AT: usize = PAGE;
 const DIRTY_AT: usize = BUDGET_AT + BUDGET_BUCKETS;
 
-const _: () = assert!(head::PEPPERS + MAX_PEPPERS * PEPPER_WORDS <= PAGE);
+const _: () = assert!(head::PEPPERS + MAX_PEPPERS * PEPPER_WORDS <= head::SHADOW && head::SHADOW + SLOT_WORDS <= PAGE);
 
 /// Rounds up to whole pages.
 pub(crate) const fn pages(words: usize) -> usize {
@@ -136,6 +137,12 @@ impl Layout {
             cold_at,
             counts_len: pages(cold_at + slots * COLD_WORDS),
         }
+    }
+
+    /// The first word of a slot's facts.
+    #[inline]
+    pub(crate) fn slot_at(&self, slot: u32) -> usize {
+        self.slots_at + slot as usize * SLOT_WORDS
     }
 
     pub(crate) fn file_len(&self) -> u64 {

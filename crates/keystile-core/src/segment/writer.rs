@@ -3,8 +3,9 @@
 use super::catalogue::{self, Names, SCOPES, TENANTS, TIERS};
 use super::file::{Identity, Segment, io_error};
 use super::header::Header;
+use super::index::Index;
 use super::layout::{CHUNK_SLOTS, MAGIC, VERSION, WORD, head};
-use super::slots::Facts;
+use super::slots::{Facts, Slot};
 use super::{Result, SegmentError};
 use crate::bucket::{self, Instant};
 use crate::digest::{Digest, Pepper};
@@ -95,14 +96,19 @@ impl Writer {
         Ok(())
     }
 
-    /// Learns what a writer before this one left, and marks every counter as not yet reported.
+    /// Learns what a writer before this one left, mends what it was changing when it died, and marks every counter as
+    /// not yet reported.
     fn adopt(&mut self) {
         let facts = self.segment.facts();
         for place in 0..TENANTS.len(facts) {
             self.tenants.insert(TENANTS.get(facts, place), place as u16);
         }
         for slot in 0..self.segment.used() {
-            self.by_id.insert(self.segment.slot(slot).id(), slot);
+            let found = self.writable_slot(slot);
+            if found.is_torn() {
+                found.write(&found.facts());
+            }
+            self.by_id.insert(found.id(), slot);
             if self.segment.counts().usage(slot) != Usage::default() {
                 self.segment.counts().mark(slot);
             }
@@ -245,13 +251,13 @@ impl Writer {
         Err(SegmentError::Full(self.segment.capacity()))
     }
 
-    fn writable_index(&self) -> super::index::Index<'_> {
+    fn writable_index(&self) -> Index<'_> {
         let layout = self.segment.layout();
-        super::index::Index(&self.segment.writable_facts()[layout.index_at..layout.index_at + layout.index_len])
+        Index(&self.segment.writable_facts()[layout.index_at..layout.index_at + layout.index_len])
     }
 
-    fn writable_slot(&self, slot: u32) -> super::slots::Slot<'_> {
-        super::slots::Slot::new(&self.segment.writable_facts()[self.segment.layout().slots_at..], slot)
+    fn writable_slot(&self, slot: u32) -> Slot<'_> {
+        Slot::new(self.segment.writable_facts(), self.segment.layout().slot_at(slot))
     }
 
     /// Revokes a key for good, by one store; false if the segment does not know it.
