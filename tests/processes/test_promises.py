@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import math
 import os
+import statistics
 import subprocess
 import sys
 import time
