@@ -164,8 +164,9 @@ class Gate:
     ) -> Decision:
         """Decide on a request that presented `secret`, take `cost` tokens, and count it. No I/O, no lock, no wait.
 
-        Without a scope, any live key passes. `client` is the IP address that a failed attempt is charged to; without
-        one nobody is. Never raises for a bad secret; ValueError for a scope of another gate or a cost below 1.
+        Without a scope, any live key passes that holds at least one. `client` is the IP address that a failed attempt
+        is charged to; without one nobody is. Never raises for a bad secret; ValueError for a scope of another gate or a
+        cost below 1.
         """
 
     def check_headers(

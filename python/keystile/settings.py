@@ -53,7 +53,7 @@ _RANGES = {
     "poll_interval_ms": (10, 60_000),
     "stale_after_ms": (100, 86_400_000),
     "flush_interval_ms": (10, 3_600_000),
-    "capacity": (1, 100_000_000),
+    "capacity": (64, 134_217_728),
     "max_body_bytes": (1_024, 67_108_864),
 }
 

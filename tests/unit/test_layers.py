@@ -94,14 +94,12 @@ def test_the_hub_knows_neither_agent_nor_command_line(module: str) -> None:
 
 SERVICES = [module for module in members(HUB) if module.endswith(".service")]
 
+
 # Exactly what there is: whoever removes one of these imports removes it here too.
-EXCEPTIONS = {"keystile.hub.tenants.service": {"asyncpg"}}  # the driver's error for an id that is taken
-
-
 @pytest.mark.parametrize("module", SERVICES)
 def test_services_know_neither_the_framework_nor_the_driver(module: str) -> None:
     found = within(imports_of(module), "litestar", "asyncpg", "keystile.store.sql")
-    assert found == EXCEPTIONS.get(module, set())
+    assert found == set()
 
 
 @pytest.mark.parametrize("module", SERVICES)

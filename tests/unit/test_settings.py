@@ -33,11 +33,11 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> None:
-    (tmp_path / "keystile.toml").write_text("port = 1\nworkers = 2\ncapacity = 3\n")
+    (tmp_path / "keystile.toml").write_text("port = 1\nworkers = 2\ncapacity = 300\n")
     environ = {"KEYSTILE_PORT": "10", "KEYSTILE_WORKERS": "20"}
     loaded = load_with_origins(flags={"port": 100, "workers": None}, environ=environ)
     settings = loaded.settings
-    assert (settings.port, settings.workers, settings.capacity, settings.host) == (100, 20, 3, "127.0.0.1")
+    assert (settings.port, settings.workers, settings.capacity, settings.host) == (100, 20, 300, "127.0.0.1")
     assert loaded.origins["port"] == "flag"
     assert loaded.origins["workers"] == "environment (KEYSTILE_WORKERS)"
     assert loaded.origins["capacity"] == "file (keystile.toml)"

@@ -235,9 +235,7 @@ fn standing(key: &Known, wall_ns: u64) -> Option<(Outcome, Counter)> {
 fn take(cell: &AtomicU64, context: &Context<'_>, quota: &Quota, scopes: ScopeSet) -> (Outcome, Counter, Since) {
     match bucket::take(cell, context.now, quota, context.cost) {
         Err(since) => (Outcome::RateLimited, Counter::RateLimited, since),
-        Ok(since) if context.needed.is_none_or(|scope| scopes.contains(scope)) => {
-            (Outcome::Allowed, Counter::Allowed, since)
-        }
+        Ok(since) if scopes.grants(context.needed) => (Outcome::Allowed, Counter::Allowed, since),
         Ok(since) => (Outcome::InsufficientScope, Counter::InsufficientScope, since),
     }
 }

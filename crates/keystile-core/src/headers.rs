@@ -37,8 +37,8 @@ fn challenge(gate: &Gate, decision: &Decision) -> Option<String> {
     match decision.outcome {
         Outcome::MissingCredentials => Some("Bearer".into()),
         Outcome::InsufficientScope => {
-            let scope = decision.needed.map(|scope| gate.scope_name(scope)).unwrap_or_default();
-            Some(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
+            let named = decision.needed.map(|scope| format!(", scope=\"{}\"", gate.scope_name(scope)));
+            Some(format!("Bearer error=\"insufficient_scope\"{}", named.unwrap_or_default()))
         }
         outcome if outcome.status() == 401 => Some("Bearer error=\"invalid_token\"".into()),
         _ => None,

@@ -36,6 +36,14 @@ impl ScopeSet {
         self.0 >> scope.0 & 1 == 1
     }
 
+    /// Whether it gives access to what needs `scope`; where nothing in particular is needed, to anything at all: a key
+    /// without scopes has access to nothing.
+    #[must_use]
+    #[inline]
+    pub fn grants(self, scope: Option<Scope>) -> bool {
+        scope.map_or(self.0 != 0, |scope| self.contains(scope))
+    }
+
     /// The scopes in catalogue order.
     pub fn iter(self) -> impl Iterator<Item = Scope> {
         (0..MAX_SCOPES as u8).map(Scope).filter(move |scope| self.contains(*scope))

@@ -33,6 +33,10 @@ fn a_key_without_scopes_passes_nowhere() {
     for scope in ["PSA", "CRM", "Books"] {
         assert_eq!(world.code(&secret, scope, START), "insufficient_scope");
     }
+    let anywhere = world.gate.check(Credential::Token(secret.as_bytes()), None, None, 1, START);
+    assert_eq!(anywhere.outcome, Outcome::InsufficientScope);
+    let shown = headers::of(&world.gate, &anywhere);
+    assert!(shown.contains(&("WWW-Authenticate", "Bearer error=\"insufficient_scope\"".into())), "{shown:?}");
 }
 
 #[test]

@@ -8,7 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from keystile import checksum_ok, new_key_id
-from keystile.errors import SettingsError
+from keystile.errors import SettingsError, StoreError
+from keystile.hub import operator_grants
 from keystile.hub.secrets import Issued, Issuer
 from keystile.settings import Settings, pepper_bytes
 from keystile.store import audit, catalogue, keys, tenants
@@ -20,6 +21,7 @@ ACTOR = "bootstrap"
 HOME = "home"
 
 _STATE = files(__package__).joinpath("bootstrap.sql").read_text("utf-8")
+_FIRST_KEYS = "SELECT id FROM keys WHERE created_by = 'bootstrap' AND revoked_at IS NULL ORDER BY id"
 
 
 async def bootstrap(connection: Connection, settings: Settings) -> Path | None:
@@ -32,10 +34,15 @@ async def bootstrap(connection: Connection, settings: Settings) -> Path | None:
     async with connection.transaction():
         # Two Hubs that start on one new database must not both make the first key.
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext('keystile bootstrap'))")
+        earlier = await operator_grants.before(connection)
         await catalogue.apply(connection, settings.scopes, settings.tiers)
+        first = [record["id"] for record in await connection.fetch(_FIRST_KEYS)]
+        await operator_grants.extend(connection, settings, earlier, first, ACTOR)
         home = await tenants.home(connection)
         if home is None:
             home = await tenants.insert(connection, HOME, "Home", home=True)
+        if home is None:
+            raise StoreError(f"the tenant {HOME!r} exists, but no tenant is marked as the home tenant")
         issued = await _first_key(connection, settings, path)
         if issued is not None:
             await _insert(connection, settings, home, issued)
@@ -62,7 +69,6 @@ async def _first_key(connection: Connection, settings: Settings, path: Path) -> 
 
 
 async def _insert(connection: Connection, settings: Settings, home: TenantRow, issued: Issued) -> None:
-    largest = max(settings.tiers, key=lambda tier: (tier.rate, tier.burst))
     row = await keys.insert(
         connection,
         NewKey(
@@ -73,7 +79,7 @@ async def _insert(connection: Connection, settings: Settings, home: TenantRow, i
             last4=issued.last4,
             digest=issued.digest,
             scopes=[scope.name for scope in settings.scopes],
-            tier=largest.name,
+            tier=operator_grants.largest(settings.tiers).name,
             created_by=ACTOR,
             expires_at=None,
             note="The first key of this Hub.",

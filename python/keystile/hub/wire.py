@@ -72,11 +72,9 @@ async def respond(
     headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> None:
     """Send a whole answer."""
-    raw: RawHeaders = [
-        (b"content-type", media_type),
-        (b"content-length", str(len(body)).encode()),
-        *headers,
-    ]
+    raw: RawHeaders = [(b"content-length", str(len(body)).encode()), *headers]
+    if body:
+        raw.append((b"content-type", media_type))
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
 

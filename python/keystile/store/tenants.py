@@ -28,11 +28,10 @@ async def page(conn: Connection, *, limit: int = 50, cursor: str | None = None) 
     return rows, encode_cursor((rows[-1].id,)) if len(records) > limit else None
 
 
-async def insert(conn: Connection, tenant: str, name: str, *, home: bool = False) -> TenantRow:
-    """Add a tenant. asyncpg.UniqueViolationError if the id is taken, or for a second home tenant."""
+async def insert(conn: Connection, tenant: str, name: str, *, home: bool = False) -> TenantRow | None:
+    """Add a tenant; None if the id is taken. asyncpg.UniqueViolationError for a second home tenant."""
     record = await conn.fetchrow(sql("tenant_insert"), tenant, name, home)
-    assert record is not None  # noqa: S101  INSERT … RETURNING without a conflict clause gives its row
-    return TenantRow(**record)
+    return None if record is None else TenantRow(**record)
 
 
 async def update(conn: Connection, tenant: str, name: str) -> TenantRow | None:

@@ -13,7 +13,7 @@ from keystile.errors import SettingsError, StoreError
 from keystile.hub.bootstrap import bootstrap
 from keystile.hub.demo.products import samples
 from keystile.hub.demo.seed import seed
-from keystile.settings import Settings, TierSetting, pepper_bytes
+from keystile.settings import ScopeSetting, Settings, TierSetting, pepper_bytes
 from keystile.store.pool import Connection
 
 
@@ -93,6 +93,27 @@ async def test_a_file_without_a_key_is_refused(conn: Connection, settings: Setti
         await bootstrap(conn, settings)
     assert "hunter2" not in str(caught.value)
     assert await keys_of(conn) == []
+
+
+async def test_the_first_key_gains_what_the_configuration_adds(conn: Connection, settings: Settings) -> None:
+    await bootstrap(conn, settings)
+    await conn.execute("UPDATE keys SET scopes = array_remove(scopes, 'Voice')")
+    larger = msgspec.structs.replace(
+        settings,
+        scopes=(*settings.scopes, ScopeSetting(name="Fax", grants="faxes")),
+        tiers=(*settings.tiers, TierSetting(name="Unlimited", rate=100_000, burst=100_000)),
+    )
+    await bootstrap(conn, larger)
+    row = await conn.fetchrow("SELECT scopes, tier FROM keys")
+    assert row is not None
+    assert "Fax" in row["scopes"]
+    assert "Voice" not in row["scopes"], "what was taken on purpose stays taken"
+    assert row["tier"] == "Unlimited"
+    audited = await conn.fetchval("SELECT detail FROM audit WHERE action = 'key.update' AND actor = 'bootstrap'")
+    assert "Fax" in str(audited)
+    rows = await conn.fetchval("SELECT count(*) FROM audit")
+    await bootstrap(conn, larger)
+    assert await conn.fetchval("SELECT count(*) FROM audit") == rows
 
 
 async def test_a_tier_in_use_cannot_be_configured_away(conn: Connection, settings: Settings) -> None:

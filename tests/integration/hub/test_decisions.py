@@ -41,9 +41,13 @@ async def test_any_method_and_path_passes_with_a_good_key(world: World, method: 
         assert set(answer.headers) >= LIMIT_HEADERS
 
 
-async def test_without_a_scope_only_the_key_counts(world: World) -> None:
-    _, secret = await world.issue(scopes=[])
+async def test_without_a_scope_any_scope_will_do(world: World) -> None:
+    _, secret = await world.issue(scopes=["CRM"])
     assert (await ask(world, "", headers=bearer(secret))).status_code == 200
+    _, bare = await world.issue(scopes=[])
+    nowhere = await ask(world, "", headers=bearer(bare))
+    assert (nowhere.status_code, nowhere.json()["code"]) == (403, "insufficient_scope")
+    assert nowhere.headers["www-authenticate"] == 'Bearer error="insufficient_scope"'
     refused = await ask(world, headers=bearer(secret))
     assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope")
     assert refused.headers["www-authenticate"] == 'Bearer error="insufficient_scope", scope="PSA"'

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncpg
-
 from keystile.hub import text
 from keystile.hub.auth import Caller
 from keystile.hub.errors import Conflict, Faults, HomeOnly, NotFound
@@ -45,10 +43,9 @@ async def create(connection: Connection, caller: Caller, asked: CreateTenant) ->
     tenant = text.new_tenant_id(faults, asked.id)
     name = text.line(faults, "name", asked.name, longest=text.NAME_CHARS)
     faults.check()
-    try:
-        row = await tenants.insert(connection, tenant, name)
-    except asyncpg.UniqueViolationError:
-        raise Conflict("tenant_exists") from None
+    row = await tenants.insert(connection, tenant, name)
+    if row is None:
+        raise Conflict("tenant_exists")
     await record(connection, caller, "tenant.create", tenant=row.id, target=row.id, detail={"name": row.name})
     return row
 

@@ -50,6 +50,6 @@ class UsageController(Controller):
             return Response(usage)
         return Response(
             table(usage.items),
-            media_type=f"{_CSV}; charset=utf-8; header=present",
+            media_type=f"{_CSV}; header=present",
             headers={"Content-Disposition": 'attachment; filename="keystile-usage.csv"'},
         )
