@@ -242,6 +242,10 @@ class Writer:
         """A gate on the same segment."""
 
     @property
+    def is_current(self) -> bool:
+        """Whether this is still the machine's segment and this writer its only one; if not, open it anew."""
+
+    @property
     def gate_id(self) -> bytes:
         """16 random bytes, under which this segment's counters are reported."""
 
@@ -257,8 +261,11 @@ class Writer:
     def retain(self, key_ids: Collection[str]) -> None:
         """Forget every key that is not listed: the last step of a full reload."""
 
-    def refresh(self, epoch: bytes, revision: int, fresh_until_ns: int) -> None:
-        """Everything up to `revision` of the feed's `epoch` (16 bytes) is applied; extend the lease (boot time)."""
+    def refresh(self, epoch: bytes, revision: int, fresh_until_ns: int | None) -> None:
+        """Everything up to `revision` of the feed's `epoch` (16 bytes) is applied; extend the lease (boot time).
+
+        Without `fresh_until_ns` the lease stays as it is: what is applied is not yet all that there is.
+        """
 
     def set_wall_clock(self, wall_ns: int) -> None:
         """Take the database's Unix time, as just received, as one more measurement of wall time."""

@@ -25,7 +25,15 @@ STATE_KEY = "keystile"
 CHECKED = frozenset({"http", "websocket"})
 """The kinds of connection that a gate looks at."""
 
-_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
+_FINAL = {
+    "http.response.start": 200,
+    "websocket.http.response.start": 403,
+    "websocket.accept": 101,
+    # Closed before it was accepted: the server answers the handshake with 403.
+    "websocket.close": 403,
+}
+"""The messages that decide on the status of an answer, and the status where the message does not carry it."""
+
 _PREFLIGHT_HEADER = b"access-control-request-method"
 _NO_GATE = [(b"retry-after", b"1")]
 
@@ -57,12 +65,12 @@ class KeystileMiddleware:
         if kind not in CHECKED or is_preflight(scope):
             await self._app(scope, receive, send)
             return
-        gate = self._attachment.ensure()
-        if gate is None:
+        bound = self._attachment.ensure_bound()
+        if bound is None:
             await refuse(scope, receive, send, code="gate_stale", status=503, headers=_NO_GATE)
             return
-        client = self._proxies.client(scope)
-        decision = gate.check_headers(scope["headers"], self._attachment.scope, client)
+        gate, needed = bound
+        decision = gate.check_headers(scope["headers"], needed, self._proxies.client(scope))
         if not decision:
             if decision.code == "gate_stale":
                 self._attachment.renew()
@@ -72,21 +80,26 @@ class KeystileMiddleware:
         await self._pass(gate, decision, scope, receive, send)
 
     async def _pass(self, gate: Gate, decision: Decision, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        ended = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal ended
             kind = message["type"]
-            if kind in _STARTS:
-                gate.finish(decision, message["status"])
-                message["headers"] = [*message.get("headers", ()), *decision.asgi_headers]
-            elif kind == "websocket.accept":
-                message["headers"] = [*message.get("headers", ()), *decision.asgi_headers]
+            status = _FINAL.get(kind)
+            if status is not None and not ended:
+                ended = True
+                gate.finish(decision, message.get("status", status))
+                if kind != "websocket.close":
+                    message["headers"] = [*message.get("headers", ()), *decision.asgi_headers]
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_headers)
-        except BaseException:
-            # The server answers 500 for it. Where a status was sent before, that one has counted already.
+        except Exception:
             gate.finish(decision, 500)
             raise
+        # Nothing was answered: the server then sends 500. (A request that was cancelled has nobody to answer to.)
+        gate.finish(decision, 500)
 
 
 def is_preflight(scope: ASGIScope) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from os import PathLike
 
@@ -10,11 +11,13 @@ from keystile.errors import GateError
 
 _RETRY_S = 1.0
 
+logger = logging.getLogger(__name__)
+
 
 class Attachment:
     """A gate that is attached when first needed, and again when an agent has replaced its segment.
 
-    An application may start before its agent: until there is a gate, `gate()` is None and the caller must refuse.
+    An application may start before its agent: until there is a gate, there is None and the caller must refuse.
     """
 
     def __init__(
@@ -23,19 +26,24 @@ class Attachment:
         self._path = path
         self._scope_name = scope
         self._next_try = 0.0
-        self.gate = gate
-        self.scope: Scope | None = gate.scope(scope) if gate is not None and scope is not None else None
+        # Gate and scope change together, in one assignment: other threads may be asking meanwhile.
+        self._bound = None if gate is None else self._bind(gate)
 
     def ensure(self) -> Gate | None:
         """The gate, attached if it can be; looks for one at most once a second."""
-        if self.gate is None and self._may_try():
+        bound = self.ensure_bound()
+        return None if bound is None else bound[0]
+
+    def ensure_bound(self) -> tuple[Gate, Scope | None] | None:
+        """The same with the scope that was named, as that gate knows it."""
+        if self._bound is None and self._may_try():
             self._attach()
-        return self.gate
+        return self._bound
 
     def renew(self) -> None:
         """After a stale answer: attach again if the segment at the path is another one by now."""
-        if self.gate is not None and self._may_try() and not self.gate.is_current:
-            self._path = self._path or self.gate.path
+        if self._bound is not None and self._may_try() and not self._bound[0].is_current:
+            self._path = self._path or self._bound[0].path
             self._attach()
 
     def _may_try(self) -> bool:
@@ -47,9 +55,10 @@ class Attachment:
 
     def _attach(self) -> None:
         try:
-            gate = Gate.attach(self._path)
-            self.scope = gate.scope(self._scope_name) if self._scope_name is not None else None
-        except GateError:
-            # No gate, or a catalogue without the scope: the old gate, if any, goes on refusing as stale.
-            return
-        self.gate = gate
+            self._bound = self._bind(Gate.attach(self._path))
+        except GateError as error:
+            # No gate, or a catalogue without the scope: whoever asks is refused until that has changed.
+            logger.warning("requests are refused: %s", error)
+
+    def _bind(self, gate: Gate) -> tuple[Gate, Scope | None]:
+        return gate, None if self._scope_name is None else gate.scope(self._scope_name)

@@ -13,7 +13,7 @@ MAX_ENTRIES = 64
 """How many scopes, and how many tiers, there may be: a gate holds a key's scopes as one 64-bit set."""
 MAX_RATE = 1_000_000_000
 """The largest rate (requests per minute) and the largest burst (requests)."""
-MAX_FILL_MINUTES = 100 * 365 * 24 * 60
+MAX_FILL_NS = 100 * 365 * 24 * 3_600 * 1_000_000_000
 """A bucket must fill within 100 years, or its nanoseconds would not fit 64 bits."""
 HUB_SCOPE = "Hub"
 """The scope that opens the Hub's own API; without it nobody could manage keys."""
@@ -77,7 +77,8 @@ def check_quota(what: str, rate: int, burst: int) -> None:
     for word, value in (("rate", rate), ("burst", burst)):
         if not 1 <= value <= MAX_RATE:
             raise SettingsError(f"{what}: {word} must be 1 to {MAX_RATE}, not {value}")
-    if burst > rate * MAX_FILL_MINUTES:
+    interval_ns = -(-60_000_000_000 // rate)  # rounded up, as the gate does
+    if burst * interval_ns > MAX_FILL_NS:
         raise SettingsError(f"{what}: a burst of {burst} at {rate} a minute takes more than 100 years to fill")
 
 

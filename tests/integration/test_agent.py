@@ -14,11 +14,12 @@ import pytest
 
 from keystile import Gate, digest, mint, new_key_id
 from keystile.agent.agent import Agent
+from keystile.errors import GateError
 from keystile.pepper import pepper_bytes
 from keystile.settings import DEFAULT_SCOPES, DEFAULT_TIERS, Settings, segment_path
-from keystile.store import catalogue, keys, tenants, usage
+from keystile.store import catalogue, feed, keys, tenants, usage
 from keystile.store.pool import Connection
-from keystile.store.records import NewKey
+from keystile.store.records import NewKey, Poll
 
 Eventually = Callable[..., Awaitable[None]]
 
@@ -153,6 +154,53 @@ async def test_another_agent_takes_over(settings: Settings, conn: Connection, ev
     waiting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await waiting
+
+
+async def test_a_backlog_does_not_extend_the_lease(
+    settings: Settings, conn: Connection, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One change a poll: the revocation at the end of the backlog must not be outlived by the lease."""
+    key_id, secret = await issue(conn, settings)
+    poll = feed.poll
+
+    async def slow_poll(connection: Connection, after_rev: int) -> Poll:
+        answer = await poll(connection, after_rev, most_changes=1)
+        await asyncio.sleep(0.05 if answer.rev < answer.head else 0)
+        return answer
+
+    monkeypatch.setattr(feed, "poll", slow_poll)
+    async with running(settings):
+        gate = Gate.attach(segment_path(settings))
+        assert gate.check(secret)
+        async with conn.transaction():
+            for number in range(60):
+                await conn.execute("UPDATE keys SET disabled = $1 WHERE id <> $2", number % 2 == 0, key_id)
+                await issue(conn, settings)
+                await feed.settle(conn)
+                # A revision of its own for each: what a long outage leaves behind.
+                await conn.execute("SELECT set_config('keystile.feed', '', true)")
+            await keys.revoke(conn, key_id, None, None)
+        revoked_at = time.monotonic()
+        await eventually(lambda: not gate.check(secret))
+        assert time.monotonic() - revoked_at <= settings.stale_after_ms / 1_000 + 0.2
+        assert gate.check(secret).code == "gate_stale"
+
+
+async def test_a_lost_segment_is_made_anew(settings: Settings, conn: Connection, eventually: Eventually) -> None:
+    _, secret = await issue(conn, settings)
+    path = segment_path(settings)
+    async with running(settings):
+        old = Gate.attach(path)
+        path.unlink()
+        path.with_name(path.name + ".lock").unlink()
+        await eventually(lambda: old.check(secret).code == "gate_stale")
+
+        def renewed() -> bool:
+            with contextlib.suppress(GateError):
+                return bool(Gate.attach(path).check(secret))
+            return False
+
+        await eventually(renewed)
 
 
 async def test_counts_arrive_once_whoever_brings_them(

@@ -138,7 +138,7 @@ def test_a_second_signal_ends_the_patience(serve: Start) -> None:
 
 def test_killed_outright_it_leaves_no_process_and_starts_again(serve: Start) -> None:
     one = serve("--workers", "2").started()
-    secret = run_command("keys", "create", "Kept", "-q", data=one.data).stdout
+    secret = run_command("keys", "create", "Kept", "--scope", "PSA", "-q", data=one.data).stdout
     family = one.family()
     assert family
     one.kill_group()

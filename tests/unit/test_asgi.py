@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -158,6 +160,55 @@ async def test_a_failing_application_still_fails(gate: Gate) -> None:
     _, secret = put_key(gate)
     with pytest.raises(RuntimeError, match="the application failed"):
         await request(KeystileMiddleware(App(fails=True), "PSA", gate=gate), bearer(secret))
+
+
+async def statuses_counted(gate: Gate, app: Any, monkeypatch: pytest.MonkeyPatch, **more: Any) -> list[int]:
+    """The statuses that the middleware reports for one request."""
+    counted: list[int] = []
+
+    class Noting:
+        """The gate, noting what is finished; only the first counts, as in the gate itself."""
+
+        def check_headers(self, *args: Any) -> Any:
+            return gate.check_headers(*args)
+
+        def finish(self, _: object, status: int) -> None:
+            if not counted:
+                counted.append(status)
+
+    _, secret = put_key(gate)
+    guarded = KeystileMiddleware(app, "PSA", gate=gate)
+    monkeypatch.setattr(guarded._attachment, "_bound", (Noting(), gate.scope("PSA")))
+    with contextlib.suppress(RuntimeError, asyncio.CancelledError):
+        await request(guarded, bearer(secret), **more)
+    return counted
+
+
+async def says(*messages: dict[str, Any]) -> Any:
+    """An application that sends these messages."""
+
+    async def app(_: Any, __: Any, send: Any) -> None:
+        for message in messages:
+            await send(message)
+
+    return app
+
+
+async def test_the_status_that_is_sent_is_the_one_that_counts(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cancelled(*_: Any) -> None:
+        raise asyncio.CancelledError
+
+    cases: list[tuple[Any, list[int], dict[str, Any]]] = [
+        (App(404), [404], {}),
+        (App(fails=True), [500], {}),
+        (await says(), [500], {}),
+        (cancelled, [], {}),
+        (App(), [101], {"type": "websocket"}),
+        (await says({"type": "websocket.close"}), [403], {"type": "websocket"}),
+        (await says({"type": "websocket.accept"}, {"type": "websocket.close"}), [101], {"type": "websocket"}),
+    ]
+    for app, expected, more in cases:
+        assert await statuses_counted(gate, app, monkeypatch, **more) == expected
 
 
 async def test_lifespan_passes_through(gate: Gate) -> None:

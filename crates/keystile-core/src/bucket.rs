@@ -11,7 +11,8 @@
 //! positive ([`crate::quota::MAX_FILL_NS`] is below it) and `0` can mean "never touched: full".
 
 use crate::quota::Quota;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::AtomicU64;
+use std::sync::atomic::Ordering;
 
 /// What is added to boot time: 2^62 ns, over the 100 years that a bucket may take to fill.
 pub const EPOCH_NS: u64 = 1 << 62;
@@ -47,7 +48,7 @@ impl Since {
     /// The same, but no earlier than what fills the bucket.
     #[inline]
     fn clamped(self, now: Instant, quota: &Quota) -> u64 {
-        self.0.max(now.0 - quota.capacity_ns())
+        self.0.max(now.0.saturating_sub(quota.capacity_ns()))
     }
 
     /// The word after taking `cost` tokens at `now`; `None` if it holds fewer.
@@ -69,7 +70,7 @@ impl Since {
     /// Nanoseconds until `tokens` (at most the burst) are held; 0 if they are.
     #[must_use]
     pub fn until_ns(self, now: Instant, quota: &Quota, tokens: u32) -> u64 {
-        let wanted = u64::from(tokens.min(quota.burst())) * quota.interval_ns();
+        let wanted = u64::from(tokens.min(quota.burst())).saturating_mul(quota.interval_ns());
         self.clamped(now, quota).saturating_add(wanted).saturating_sub(now.0)
     }
 

@@ -185,6 +185,8 @@ impl Decision {
     #[must_use]
     pub fn retry_after_s(&self) -> Option<u64> {
         match self.outcome {
+            // What costs more than a full bucket is never admitted, however long one waits.
+            Outcome::RateLimited if self.cost > self.quota.burst() => None,
             Outcome::RateLimited | Outcome::TooManyFailures => {
                 Some(self.limits().map_or(1, |limits| limits.admitted_in_s.max(1)))
             }

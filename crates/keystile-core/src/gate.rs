@@ -9,9 +9,9 @@ use crate::record::{State, flag};
 use crate::scope::{Scope, ScopeSet};
 use crate::secret::{KeyText, Prefix};
 use crate::segment::{Found, Segment, SegmentError, catalogue, head};
+use crate::sync::AtomicU64;
 use crate::usage::Counter;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What a request brought to be checked.
@@ -123,12 +123,13 @@ impl Gate {
             Credential::Multiple => return self.failed(&context, Outcome::MultipleCredentials),
             Credential::Malformed => return self.failed(&context, Outcome::MalformedKey),
         };
-        let Some(text) = KeyText::parse(token, &self.prefix) else {
+        let Some(text) = KeyText::outlined(token, &self.prefix) else {
             return self.failed(&context, Outcome::MalformedKey);
         };
         match self.find(text) {
             Lookup::Known(key) => self.decide(&context, &key),
-            Lookup::Unknown => self.failed(&context, Outcome::UnknownKey),
+            Lookup::Unknown if text.is_whole() => self.failed(&context, Outcome::UnknownKey),
+            Lookup::Unknown => self.failed(&context, Outcome::MalformedKey),
             Lookup::Torn => self.stale(&context),
         }
     }
@@ -138,7 +139,9 @@ impl Gate {
     #[inline]
     pub fn is_fresh(&self, boot_ns: u64) -> bool {
         let header = self.segment.header();
-        boot_ns < header.get(head::FRESH_UNTIL) || header.get(head::ALLOW_STALE) == 1
+        let fresh_until = header.get(head::FRESH_UNTIL);
+        // 0: nothing was ever loaded, or the segment was replaced. No policy can go on with that.
+        boot_ns < fresh_until || (header.get(head::ALLOW_STALE) == 1 && fresh_until != 0)
     }
 
     /// Counts the status that was finally sent for a decision that let the request pass. Refusals are counted already.
@@ -176,7 +179,7 @@ impl Gate {
 
     fn decide(&self, context: &Context<'_>, key: &Known) -> Decision {
         let quota = catalogue::quota(self.segment.facts(), key.state.tier());
-        let wall_ns = u64::try_from(context.now.boottime() as i64 + context.wall_offset_ns).unwrap_or(0);
+        let wall_ns = context.now.boottime().saturating_add_signed(context.wall_offset_ns);
         let cell = self.segment.counts().bucket(key.slot);
         let (outcome, counter, since) = match standing(key, wall_ns) {
             Some((outcome, counter)) => (outcome, counter, Since(cell.load(Relaxed))),

@@ -28,6 +28,7 @@ pub mod record;
 pub mod scope;
 pub mod secret;
 pub mod segment;
+mod sync;
 pub mod usage;
 
 pub use address::Client;

@@ -7,13 +7,12 @@ pub const MAX_FILL_NS: u64 = 100 * 365 * 86_400 * 1_000_000_000;
 
 const MINUTE_NS: u64 = 60_000_000_000;
 
-/// Rate and burst of a tier, with the two durations that follow from them.
+/// Rate and burst of a tier, with the interval that follows from the rate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Quota {
     rate: u32,
     burst: u32,
     interval_ns: u64,
-    capacity_ns: u64,
 }
 
 /// Why a quota was refused.
@@ -48,7 +47,7 @@ impl Quota {
         if capacity_ns > MAX_FILL_NS {
             return Err(QuotaError::Fill);
         }
-        Ok(Self { rate, burst, interval_ns, capacity_ns })
+        Ok(Self { rate, burst, interval_ns })
     }
 
     /// Requests per minute.
@@ -69,16 +68,17 @@ impl Quota {
         self.interval_ns
     }
 
-    /// Nanoseconds in which an empty bucket fills.
+    /// Nanoseconds in which an empty bucket fills. Saturates, should a damaged segment hold what `new` refuses.
     #[must_use]
+    #[inline]
     pub const fn capacity_ns(&self) -> u64 {
-        self.capacity_ns
+        self.interval_ns.saturating_mul(self.burst as u64)
     }
 
     /// Whole seconds in which an empty bucket fills, rounded up.
     #[must_use]
     pub const fn fill_s(&self) -> u64 {
-        (self.burst as u64 * 60).div_ceil(self.rate as u64)
+        (self.burst as u64 * 60).div_ceil(if self.rate == 0 { 1 } else { self.rate as u64 })
     }
 
     pub(crate) const fn to_word(self) -> u64 {
@@ -91,7 +91,7 @@ impl Quota {
         let (rate, burst) = ((word >> 32) as u32, word as u32);
         // A place that was never filled reads as 0: a bucket of no tokens, and no division by zero.
         let interval_ns = MINUTE_NS.div_ceil(if rate == 0 { 1 } else { rate as u64 });
-        Self { rate, burst, interval_ns, capacity_ns: interval_ns.saturating_mul(burst as u64) }
+        Self { rate, burst, interval_ns }
     }
 }
 

@@ -51,25 +51,35 @@ impl Prefix {
     }
 }
 
-/// Bytes that were shown to have the shape of a key: prefix, alphabet and checksum are right.
-///
-/// Says nothing about whether such a key was ever issued.
+/// Bytes that are at least as long as a key and start like one. Says nothing about whether such a key was ever issued.
 #[derive(Clone, Copy)]
 pub struct KeyText<'a>(&'a [u8]);
 
 impl<'a> KeyText<'a> {
-    /// Parses `presented`; `None` unless every byte is as it must be. Rejects by length first, so that a
-    /// long value costs nothing.
+    /// Parses `presented`; `None` unless every byte is as it must be: prefix, alphabet and checksum.
+    #[must_use]
+    pub fn parse(presented: &'a [u8], prefix: &Prefix) -> Option<Self> {
+        Self::outlined(presented, prefix).filter(|text| text.is_whole())
+    }
+
+    /// Looks at length and prefix only, so that anything longer costs nothing.
+    ///
+    /// Enough to look a key up: what has the digest of an issued key is that key, checksum included. Only for a text
+    /// that is not found does [`KeyText::is_whole`] make a difference.
     #[must_use]
     #[inline]
-    pub fn parse(presented: &'a [u8], prefix: &Prefix) -> Option<Self> {
+    pub fn outlined(presented: &'a [u8], prefix: &Prefix) -> Option<Self> {
         let head = prefix.as_bytes();
-        if presented.len() != head.len() + RANDOM_LEN + CHECKSUM_LEN || !presented.starts_with(head) {
-            return None;
-        }
-        let (signed, checksum) = presented.split_at(head.len() + RANDOM_LEN);
-        let random_is_base62 = signed[head.len()..].iter().all(u8::is_ascii_alphanumeric);
-        (random_is_base62 && checksum == checksum_of(signed)).then_some(Self(presented))
+        let fits = presented.len() == head.len() + RANDOM_LEN + CHECKSUM_LEN && presented.starts_with(head);
+        fits.then_some(Self(presented))
+    }
+
+    /// Whether alphabet and checksum are right too.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let (signed, checksum) = self.0.split_at(self.0.len() - CHECKSUM_LEN);
+        let random = &signed[signed.len() - RANDOM_LEN..];
+        random.iter().all(u8::is_ascii_alphanumeric) && checksum == checksum_of(signed)
     }
 
     /// The whole text.

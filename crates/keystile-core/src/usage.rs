@@ -1,7 +1,12 @@
 //! Usage counters: cumulative, one set per slot, never reset.
 //!
-//! A check adds and then marks its slot dirty; the flusher clears the mark and then reads. With all four steps
-//! sequentially consistent, an addition is either in what the flusher reads or its mark outlives the flush.
+//! A check adds and then looks whether its slot is marked, and marks it if not; the flusher clears the marks and then
+//! reads. Between its two steps each has a sequentially consistent fence, and one of the two fences comes first. If it
+//! is the check's, the flusher reads the addition; if it is the flusher's, the check sees that the mark is cleared and
+//! sets it again. So an addition is either in what is read, or its mark outlives the flush.
+//!
+//! A process that is killed between its two steps leaves an addition without a mark. It is reported with the key's
+//! next request, or when the next writer takes over.
 
 /// Which counter of a slot's counting line a decision adds to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

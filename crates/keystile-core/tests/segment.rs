@@ -4,12 +4,16 @@ mod common;
 
 use common::{START, World, at, identity, options};
 use keystile_core::segment::{Identity, Options, Segment};
-use keystile_core::{Credential, Gate, SegmentError, Writer};
+use keystile_core::{Credential, Decision, Gate, SegmentError, Writer};
 use std::collections::HashSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+fn ask(gate: &Gate, secret: &str) -> Decision {
+    gate.check(Credential::Token(secret.as_bytes()), None, None, 1, START)
+}
 
 #[test]
 fn one_writer_at_a_time() {
@@ -40,8 +44,7 @@ fn the_next_writer_adopts_keys_buckets_and_unreported_counts() {
     assert_eq!(writer.gate_id(), id);
     let drained = writer.drain();
     assert_eq!((drained.len(), drained[0].1.allowed), (1, 40));
-    let decision = gate.check(Credential::Token(secret.as_bytes()), None, None, 1, START);
-    assert_eq!(decision.limits().unwrap().tokens, 59);
+    assert_eq!(ask(&gate, &secret).limits().unwrap().tokens, 59);
     drop(folder);
 }
 
@@ -58,9 +61,74 @@ fn another_database_gets_a_new_segment() {
     assert_ne!(writer.gate_id(), gate.id());
     assert!(!gate.segment().is_current());
     assert_eq!(Gate::new(writer.segment()).unwrap().key_count(), 0);
-    // The old one is not misread as the new: it still answers by what it holds, until its lease runs out.
-    assert!(gate.check(Credential::Token(secret.as_bytes()), None, None, 1, START).allowed());
+    // Whoever is still attached to the old one must not go on with what it holds.
+    assert_eq!(ask(&gate, &secret).outcome.code(), "gate_stale");
     drop(folder);
+}
+
+#[test]
+fn a_larger_segment_takes_everything_over() {
+    for allow_stale in [false, true] {
+        let mut world = World::with(&Options { allow_stale, ..options() });
+        let (secret, record) = world.record();
+        let (revoked, gone) = world.record();
+        world.put(&record);
+        world.put(&gone);
+        world.writer.revoke(&gone.id);
+        for _ in 0..95 {
+            world.check(&secret, "PSA", START);
+        }
+        let path = world.path();
+        let World { writer, gate, folder, .. } = world;
+        drop(writer);
+        let larger = Options { capacity: 50_000, random: [5; 32], allow_stale, ..options() };
+        let writer = Writer::open(&path, &larger, &identity()).unwrap();
+        let new = Gate::new(writer.segment()).unwrap();
+        assert_eq!((new.segment().capacity(), new.id(), new.key_count()), (50_000, gate.id(), 2));
+        assert_eq!(ask(&gate, &secret).outcome.code(), "gate_stale");
+        // Nothing is decided before the feed was heard, and then all is as it was.
+        assert_eq!(ask(&new, &secret).outcome.code(), "gate_stale");
+        writer.refresh(1, 9, u64::MAX);
+        assert_eq!(ask(&new, &secret).limits().unwrap().tokens, 4);
+        assert_eq!(ask(&new, &revoked).outcome.code(), "revoked_key");
+        let counted: u64 = writer.drain().iter().map(|(_, usage)| usage.requests()).sum();
+        assert_eq!(counted, 97);
+        drop(folder);
+    }
+}
+
+#[test]
+fn a_writer_knows_when_its_files_are_gone() {
+    let world = World::new();
+    assert!(world.writer.is_current());
+    fs::remove_file(world.folder.path().join("gate.lock")).unwrap();
+    assert!(!world.writer.is_current());
+    let world = World::new();
+    fs::remove_file(world.path()).unwrap();
+    assert!(!world.writer.is_current());
+}
+
+#[test]
+fn a_folder_that_others_can_write_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gate");
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    assert!(matches!(Writer::open(&path, &options(), &identity()), Err(SegmentError::Unusable { .. })));
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o1777)).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("elsewhere"), folder.path().join("gate.lock")).unwrap();
+    assert!(Writer::open(&path, &options(), &identity()).is_err());
+    assert!(!folder.path().join("elsewhere").exists());
+}
+
+#[test]
+fn going_on_when_stale_needs_something_to_go_on_with() {
+    let mut world = World::with(&Options { allow_stale: true, ..options() });
+    let (secret, record) = world.record();
+    world.put(&record);
+    world.writer.refresh(1, 2, START);
+    assert_eq!(world.code(&secret, "PSA", START + 1), "ok");
+    world.writer.refresh(1, 2, 0);
+    assert_eq!(world.code(&secret, "PSA", START + 1), "gate_stale");
 }
 
 #[test]

@@ -1,29 +1,33 @@
 //! A decision, explained on demand.
 
-use keystile_core::{Gate, headers};
+use crate::gate::Gate;
+use keystile_core::headers;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a gate decided on one request.
-#[pyclass(frozen, module = "keystile._core")]
+#[pyclass(frozen, freelist = 64, module = "keystile._core")]
 pub(crate) struct Decision {
     inner: keystile_core::Decision,
-    gate: Arc<Gate>,
+    gate: Py<Gate>,
     finished: AtomicBool,
 }
 
 impl Decision {
     #[inline]
-    pub(crate) fn new(gate: &Arc<Gate>, inner: keystile_core::Decision) -> Self {
-        Self { inner, gate: Arc::clone(gate), finished: AtomicBool::new(false) }
+    pub(crate) fn new(gate: &Bound<'_, Gate>, inner: keystile_core::Decision) -> Self {
+        Self { inner, gate: gate.clone().unbind(), finished: AtomicBool::new(false) }
+    }
+
+    fn core(&self) -> &keystile_core::Gate {
+        self.gate.get().core()
     }
 
     /// Counts the final status; only the first time, a request ends once.
     pub(crate) fn finish(&self, status: u16) {
         if !self.finished.swap(true, Ordering::Relaxed) {
-            self.gate.finish(&self.inner, status);
+            self.core().finish(&self.inner, status);
         }
     }
 }
@@ -51,27 +55,27 @@ impl Decision {
 
     #[getter]
     fn key_id(&self) -> Option<String> {
-        self.gate.key_id_of(&self.inner)
+        self.core().key_id_of(&self.inner)
     }
 
     #[getter]
     fn tenant(&self) -> Option<String> {
-        self.gate.tenant_of(&self.inner)
+        self.core().tenant_of(&self.inner)
     }
 
     #[getter]
     fn tier(&self) -> Option<String> {
-        self.gate.tier_of(&self.inner)
+        self.core().tier_of(&self.inner)
     }
 
     #[getter]
     fn scopes(&self) -> Vec<String> {
-        self.gate.scopes_of(&self.inner)
+        self.core().scopes_of(&self.inner)
     }
 
     #[getter]
     fn needed_scope(&self) -> Option<String> {
-        self.inner.needed.map(|scope| self.gate.scope_name(scope))
+        self.inner.needed.map(|scope| self.core().scope_name(scope))
     }
 
     #[getter]
@@ -97,7 +101,7 @@ impl Decision {
     #[getter]
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
-        for (name, value) in headers::of(&self.gate, &self.inner) {
+        for (name, value) in headers::of(self.core(), &self.inner) {
             dict.set_item(name, value)?;
         }
         Ok(dict)
@@ -106,7 +110,7 @@ impl Decision {
     #[getter]
     fn asgi_headers<'py>(&self, py: Python<'py>) -> Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
         let bytes = |text: &str| PyBytes::new(py, text.as_bytes());
-        let headers = headers::of(&self.gate, &self.inner).into_iter();
+        let headers = headers::of(self.core(), &self.inner).into_iter();
         headers.map(|(name, value)| (bytes(&name.to_ascii_lowercase()), bytes(&value))).collect()
     }
 

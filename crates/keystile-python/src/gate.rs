@@ -7,7 +7,7 @@ use crate::text::bytes_of;
 use crate::{attach, clock, errors};
 use keystile_core::bucket::Instant;
 use keystile_core::segment::{Identity, Options, Segment};
-use keystile_core::{Credential, Quota, Writer, lease};
+use keystile_core::{Credential, Quota, SegmentError, Writer, lease};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -33,7 +33,7 @@ impl Scope {
 /// Decides on requests, from this machine's segment.
 #[pyclass(frozen, module = "keystile._core")]
 pub(crate) struct Gate {
-    inner: Arc<keystile_core::Gate>,
+    inner: keystile_core::Gate,
     /// Half of the segment's random id: scope handles of another gate are refused by it.
     id: u64,
     /// Present when this gate keeps its keys itself.
@@ -42,7 +42,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn on(segment: Arc<Segment>, writer: Option<Writer>) -> PyResult<Self> {
-        let inner = Arc::new(keystile_core::Gate::new(segment).map_err(errors::of_segment)?);
+        let inner = keystile_core::Gate::new(segment).map_err(errors::of_segment)?;
         Ok(Self { id: inner.id() as u64, inner, writer: writer.map(Mutex::new) })
     }
 
@@ -55,24 +55,36 @@ impl Gate {
         }
     }
 
+    pub(crate) fn core(&self) -> &keystile_core::Gate {
+        &self.inner
+    }
+
     #[inline]
     fn decide(
-        &self,
+        slf: &Bound<'_, Self>,
         credential: Credential<'_>,
         scope: Option<&Bound<'_, Scope>>,
         client: Option<&str>,
         cost: u32,
     ) -> PyResult<Decision> {
-        let decision = self.inner.check(credential, self.needed(scope)?, client, cost, clock::boot_ns());
-        Ok(Decision::new(&self.inner, decision))
+        let gate = slf.get();
+        let decision = gate.inner.check(credential, gate.needed(scope)?, client, cost, clock::boot_ns());
+        Ok(Decision::new(slf, decision))
     }
 
-    fn with_writer<T>(&self, work: impl FnOnce(&mut Writer) -> PyResult<T>) -> PyResult<T> {
+    /// Changes the segment of a gate from `Gate.open`. Waits for the writer without holding up the interpreter, and
+    /// raises only after it was let go: an exception may run any Python code.
+    fn change<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Writer) -> Result<T, SegmentError> + Send,
+    ) -> PyResult<T> {
         let Some(writer) = &self.writer else {
             let message = "this gate is kept by its Hub; only a gate from Gate.open can be changed";
             return Err(errors::raised("GateError", message.into()));
         };
-        work(&mut writer.lock().unwrap_or_else(PoisonError::into_inner))
+        let changed = py.detach(|| work(&mut writer.lock().unwrap_or_else(PoisonError::into_inner)));
+        changed.map_err(errors::of_segment)
     }
 }
 
@@ -128,7 +140,7 @@ impl Gate {
 
     #[pyo3(signature = (secret, scope = None, client = None, cost = 1))]
     fn check(
-        &self,
+        slf: &Bound<'_, Self>,
         secret: &Bound<'_, PyAny>,
         scope: Option<&Bound<'_, Scope>>,
         client: Option<&str>,
@@ -137,29 +149,24 @@ impl Gate {
         if cost == 0 {
             return Err(PyValueError::new_err("a request costs at least one token"));
         }
-        self.decide(Credential::Token(bytes_of(secret)?), scope, client, cost)
+        Self::decide(slf, Credential::Token(bytes_of(secret)?), scope, client, cost)
     }
 
     #[pyo3(signature = (headers, scope = None, client = None))]
     fn check_headers(
-        &self,
+        slf: &Bound<'_, Self>,
         headers: &Bound<'_, PyAny>,
         scope: Option<&Bound<'_, Scope>>,
         client: Option<&str>,
     ) -> PyResult<Decision> {
         let mut values = Vec::with_capacity(1);
         for header in headers.try_iter()? {
-            let header = header?;
-            let pair = header.cast::<PyTuple>()?;
-            let (name, value) = (pair.get_borrowed_item(0)?, pair.get_borrowed_item(1)?);
-            let (Ok(name), Ok(value)) = (name.cast::<PyBytes>(), value.cast::<PyBytes>()) else {
-                return Err(PyTypeError::new_err("headers are pairs of bytes"));
-            };
+            let (name, value) = pair_of(&header?)?;
             if name.as_bytes().eq_ignore_ascii_case(b"authorization") {
-                values.push(value.to_owned());
+                values.push(value);
             }
         }
-        self.decide(Credential::from_headers(values.iter().map(|value| value.as_bytes())), scope, client, 1)
+        Self::decide(slf, Credential::from_headers(values.iter().map(|value| value.as_bytes())), scope, client, 1)
     }
 
     #[expect(clippy::unused_self, reason = "the public form is gate.finish(decision, status)")]
@@ -173,14 +180,14 @@ impl Gate {
         Ok(PyBytes::new(py, &digest.to_bytes()))
     }
 
-    fn put(&self, record: &Bound<'_, KeyRecord>) -> PyResult<()> {
-        let now = Instant::from_boottime(clock::boot_ns());
-        self.with_writer(|writer| writer.put(&record.get().inner, now).map_err(errors::of_segment))
+    fn put(&self, py: Python<'_>, record: &Bound<'_, KeyRecord>) -> PyResult<()> {
+        let (now, record) = (Instant::from_boottime(clock::boot_ns()), &record.get().inner);
+        self.change(py, |writer| writer.put(record, now))
     }
 
-    fn revoke(&self, key_id: &str) -> PyResult<bool> {
+    fn revoke(&self, py: Python<'_>, key_id: &str) -> PyResult<bool> {
         let id = id_of(key_id)?;
-        self.with_writer(|writer| Ok(writer.revoke(&id)))
+        self.change(py, |writer| Ok(writer.revoke(&id)))
     }
 
     #[getter]
@@ -221,6 +228,18 @@ impl Gate {
     #[getter]
     fn wall_offset_ns(&self) -> i64 {
         self.inner.wall_offset_ns()
+    }
+}
+
+/// A header as ASGI gives it: two byte strings in a tuple, or in a list as some servers do.
+fn pair_of<'py>(header: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    let pair = match header.cast::<PyTuple>() {
+        Ok(pair) => (pair.get_item(0)?, pair.get_item(1)?),
+        Err(_) => (header.get_item(0)?, header.get_item(1)?),
+    };
+    match (pair.0.cast_into::<PyBytes>(), pair.1.cast_into::<PyBytes>()) {
+        (Ok(name), Ok(value)) => Ok((name, value)),
+        _ => Err(PyTypeError::new_err("headers are pairs of bytes")),
     }
 }
 

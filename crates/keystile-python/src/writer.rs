@@ -6,11 +6,11 @@ use crate::record::KeyRecord;
 use crate::{clock, errors};
 use keystile_core::bucket::Instant;
 use keystile_core::segment::{Identity, Options};
-use keystile_core::{KeyId, Usage};
+use keystile_core::{KeyId, SegmentError, Usage};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Key id, requests, client errors, server errors, then refusals (rate limited, insufficient scope, revoked, disabled,
 /// expired) and the time of the newest request in Unix ms.
@@ -20,16 +20,27 @@ type UsageTuple = (String, u64, u64, u64, u64, u64, u64, u64, u64, u64);
 #[pyclass(frozen, module = "keystile._core")]
 pub(crate) struct Writer {
     inner: Mutex<Option<keystile_core::Writer>>,
+    /// The process that holds the lock; a child that inherited this object must not write.
+    opened_by: u32,
 }
 
 impl Writer {
-    fn guard(&self) -> MutexGuard<'_, Option<keystile_core::Writer>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut keystile_core::Writer) -> PyResult<T>) -> PyResult<T> {
-        match self.guard().as_mut() {
-            Some(writer) => work(writer),
+    /// Waits for the writer without holding up the interpreter, and raises only after it was let go: an exception may
+    /// run any Python code.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut keystile_core::Writer) -> Result<T, SegmentError> + Send,
+    ) -> PyResult<T> {
+        if std::process::id() != self.opened_by {
+            return Err(errors::raised("GateError", "a writer belongs to the process that opened it".into()));
+        }
+        let done = py.detach(|| {
+            let mut writer = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.as_mut().map(work)
+        });
+        match done {
+            Some(result) => result.map_err(errors::of_segment),
             None => Err(errors::raised("GateError", "this writer is closed".into())),
         }
     }
@@ -60,67 +71,78 @@ impl Writer {
             random: random()?,
         };
         let writer = keystile_core::Writer::open(&path, &options, &Identity::current()?);
-        Ok(Self { inner: Mutex::new(Some(writer.map_err(errors::of_segment)?)) })
+        let inner = Mutex::new(Some(writer.map_err(errors::of_segment)?));
+        Ok(Self { inner, opened_by: std::process::id() })
     }
 
-    fn close(&self) {
-        self.guard().take();
+    fn close(&self, py: Python<'_>) {
+        let writer = py.detach(|| self.inner.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(writer);
     }
 
-    fn gate(&self) -> PyResult<Gate> {
-        self.with(|writer| Gate::on(writer.segment(), None))
+    fn gate(&self, py: Python<'_>) -> PyResult<Gate> {
+        Gate::on(self.with(py, |writer| Ok(writer.segment()))?, None)
     }
 
     #[getter]
-    fn gate_id(&self) -> PyResult<[u8; 16]> {
-        self.with(|writer| Ok(writer.gate_id().to_be_bytes()))
+    fn gate_id(&self, py: Python<'_>) -> PyResult<[u8; 16]> {
+        self.with(py, |writer| Ok(writer.gate_id().to_be_bytes()))
     }
 
-    fn set_catalogue(&self, scopes: Vec<String>, tiers: Vec<(String, u32, u32)>) -> PyResult<()> {
+    #[getter]
+    fn is_current(&self, py: Python<'_>) -> PyResult<bool> {
+        self.with(py, |writer| Ok(writer.is_current()))
+    }
+
+    fn set_catalogue(&self, py: Python<'_>, scopes: Vec<String>, tiers: Vec<(String, u32, u32)>) -> PyResult<()> {
         let (tiers, now) = (tiers_of(tiers)?, now());
-        self.with(|writer| writer.set_catalogue(&scopes, &tiers, now).map_err(errors::of_segment))
+        self.with(py, |writer| writer.set_catalogue(&scopes, &tiers, now))
     }
 
-    fn put(&self, record: &Bound<'_, KeyRecord>) -> PyResult<()> {
-        let now = now();
-        self.with(|writer| writer.put(&record.get().inner, now).map_err(errors::of_segment))
+    fn put(&self, py: Python<'_>, record: &Bound<'_, KeyRecord>) -> PyResult<()> {
+        let (now, record) = (now(), &record.get().inner);
+        self.with(py, |writer| writer.put(record, now))
     }
 
-    fn remove(&self, key_id: &str) -> PyResult<bool> {
+    fn remove(&self, py: Python<'_>, key_id: &str) -> PyResult<bool> {
         let id = id_of(key_id)?;
-        self.with(|writer| Ok(writer.remove(&id)))
+        self.with(py, |writer| Ok(writer.remove(&id)))
     }
 
-    fn retain(&self, key_ids: Vec<String>) -> PyResult<()> {
+    fn retain(&self, py: Python<'_>, key_ids: Vec<String>) -> PyResult<()> {
         let ids = key_ids.iter().map(|text| id_of(text)).collect::<PyResult<_>>()?;
-        self.with(|writer| {
+        self.with(py, |writer| {
             writer.retain(&ids);
             Ok(())
         })
     }
 
-    fn refresh(&self, epoch: [u8; 16], revision: u64, fresh_until_ns: u64) -> PyResult<()> {
-        self.with(|writer| {
-            writer.refresh(u128::from_be_bytes(epoch), revision, fresh_until_ns);
+    fn refresh(&self, py: Python<'_>, epoch: [u8; 16], revision: u64, fresh_until_ns: Option<u64>) -> PyResult<()> {
+        self.with(py, |writer| {
+            writer.applied(u128::from_be_bytes(epoch), revision);
+            if let Some(fresh_until_ns) = fresh_until_ns {
+                writer.extend_lease(fresh_until_ns);
+            }
             Ok(())
         })
     }
 
-    fn set_wall_clock(&self, wall_ns: u64) -> PyResult<()> {
+    fn set_wall_clock(&self, py: Python<'_>, wall_ns: u64) -> PyResult<()> {
         let (measured, now) = (measured_offset(wall_ns), now());
-        self.with(|writer| {
+        self.with(py, |writer| {
             writer.set_wall_offset(measured, now);
             Ok(())
         })
     }
 
-    fn drain(&self) -> PyResult<Vec<UsageTuple>> {
-        self.with(|writer| Ok(writer.drain().into_iter().map(tuple_of).collect()))
+    fn drain(&self, py: Python<'_>) -> PyResult<Vec<UsageTuple>> {
+        let drained = self.with(py, |writer| Ok(writer.drain()))?;
+        Ok(drained.into_iter().map(tuple_of).collect())
     }
 
-    fn undrain(&self, key_ids: Vec<String>) -> PyResult<()> {
+    fn undrain(&self, py: Python<'_>, key_ids: Vec<String>) -> PyResult<()> {
         let ids = key_ids.iter().map(|text| id_of(text)).collect::<PyResult<Vec<_>>>()?;
-        self.with(|writer| {
+        self.with(py, |writer| {
             writer.undrain(ids);
             Ok(())
         })

@@ -30,11 +30,13 @@ class Agent:
 
     async def run(self) -> None:
         """Run until cancelled; then flush once more and give the right back. GateError if there can be no segment."""
-        writer = await self._take_over()
-        try:
-            await self._keep(writer)
-        finally:
-            writer.close()
+        while True:
+            writer = await self._take_over()
+            try:
+                await self._keep(writer)
+            finally:
+                writer.close()
+            logger.warning("the files of the gate at %s were removed or replaced; making it anew", self._path)
 
     async def _take_over(self) -> Writer:
         waiting = False
@@ -60,6 +62,10 @@ class Agent:
             allow_stale=settings.stale_policy == "allow",
         )
 
+    async def _announce(self, follower: Follower) -> None:
+        await follower.ready.wait()
+        self.ready.set()
+
     def _look(self) -> None:
         """While another agent writes: the gate is ready as soon as that one has made it fresh."""
         try:
@@ -69,14 +75,16 @@ class Agent:
             logger.debug("no gate yet")
 
     async def _keep(self, writer: Writer) -> None:
+        """Until the segment's files are gone."""
         follower = Follower(self._settings, self._url, writer)
         flusher = Flusher(self._settings, self._url, writer)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(follower.run(), name="follower")
-                tasks.create_task(flusher.run(), name="flusher")
-                await follower.ready.wait()
-                self.ready.set()
+                flushing = tasks.create_task(flusher.run(), name="flusher")
+                announcing = tasks.create_task(self._announce(follower), name="announcer")
+                await follower.run()
+                flushing.cancel()
+                announcing.cancel()
         finally:
             # Also when cancelled: what was counted until now is worth one more try.
             await asyncio.shield(flusher.try_flush())

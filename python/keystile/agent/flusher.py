@@ -50,7 +50,7 @@ class Flusher:
             async with asyncio.timeout(_DEADLINE_S):
                 await self._flush()
         except (OSError, TimeoutError, StoreError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            logger.warning("usage cannot be written: %s; it is kept", error or type(error).__name__)
+            logger.warning("usage cannot be written: %s; it is kept", str(error) or type(error).__name__)
             self.close()
             return False
         return True

@@ -47,8 +47,8 @@ class Follower:
         """Set when everything has been loaded once."""
 
     async def run(self) -> None:
-        """Follow until cancelled; what fails is logged and tried again."""
-        while True:
+        """Follow until cancelled, or until the segment's files are gone; what fails is logged and tried again."""
+        while self._writer.is_current:
             try:
                 await self._follow()
             except (
@@ -60,13 +60,15 @@ class Follower:
             ) as error:
                 logger.warning("the feed cannot be read: %s; trying again", error or type(error).__name__)
             await asyncio.sleep(self._poll_interval_s)
+        # Whoever is still attached to the lost segment must look for the new one, whatever the stale policy.
+        self._writer.refresh(bytes(16), 0, 0)
 
     async def _follow(self) -> None:
         conn = await connect(self._url, timeout_s=self._deadline_s)
         try:
             async with asyncio.timeout(self._deadline_s):
                 await conn.add_listener(feed.CHANNEL, self._on_hint)
-            while True:
+            while self._writer.is_current:
                 await self._step(conn)
         finally:
             # A connection in doubt is not closed politely: that could wait for a network that no longer answers.
@@ -80,16 +82,18 @@ class Follower:
         sent_ns = boottime()
         async with asyncio.timeout(self._deadline_s):
             poll = await feed.poll(conn, self._rev)
+        _check_primary(poll)
         self._writer.set_wall_clock(unix_ns(poll.now))
-        if poll.replica:
-            raise StoreError("the database is a replica; its answers may be old. Point Keystile at the primary")
         if self._is_doubtful(poll) or not await self._apply(conn, poll):
             await self._reload(conn)
             return
+        if poll.rev < poll.head:
+            # A part of a backlog: a revocation may be in the rest, so the lease must not run on.
+            self._applied(poll, None)
+            return
         self._applied(poll, sent_ns)
-        if poll.rev == poll.head:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hint.wait(), self._poll_interval_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hint.wait(), self._poll_interval_s)
 
     def _is_doubtful(self, answer: Poll) -> bool:
         known = (answer.epoch.bytes, answer.timeline)
@@ -111,7 +115,8 @@ class Follower:
         try:
             self._writer.put(key_record(key))
         except GateFull as error:
-            # The key stays unknown, and so refused; everything else goes on.
+            # Everything else goes on. A key that was known before must not pass by what was known then.
+            self._writer.remove(key.id)
             logger.error("%s is not known to this machine: %s", key.id, error)  # noqa: TRY400 - no trace is needed
         except (GateError, ValueError, OverflowError) as error:
             # One row that makes no sense must not keep the gate from hearing of all others.
@@ -122,9 +127,8 @@ class Follower:
     async def _reload(self, conn: _Connection) -> None:
         """Make the segment hold exactly what the database holds. Keys that stay are never missing meanwhile."""
         sent_ns = boottime()
-        snapshot = await feed.snapshot(conn)
-        if snapshot.replica:
-            raise StoreError("the database is a replica; its answers may be old. Point Keystile at the primary")
+        snapshot = await self._snapshot(conn)
+        _check_primary(snapshot)
         self._writer.set_catalogue(snapshot.scopes, snapshot.tiers)
         for count, key in enumerate(snapshot.keys, start=1):
             if not self._put(key):
@@ -136,8 +140,22 @@ class Follower:
         logger.info("loaded %d keys at revision %d", len(snapshot.keys), snapshot.rev)
         self._applied(snapshot, sent_ns)
 
-    def _applied(self, answer: Poll | Snapshot, sent_ns: int) -> None:
+    async def _snapshot(self, conn: _Connection) -> Snapshot:
+        """Everything at once, however long that takes, as long as it goes on."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self._deadline_s) as limit:
+            return await feed.snapshot(conn, on_progress=lambda: limit.reschedule(loop.time() + self._deadline_s))
+
+    def _applied(self, answer: Poll | Snapshot, sent_ns: int | None) -> None:
+        """Note what is applied; if it is all that there was when the question was sent, extend the lease."""
         self._known = (answer.epoch.bytes, answer.timeline)
         self._rev = answer.rev
-        self._writer.refresh(answer.epoch.bytes, answer.rev, sent_ns + self._stale_after_ns)
-        self.ready.set()
+        fresh_until_ns = None if sent_ns is None else sent_ns + self._stale_after_ns
+        self._writer.refresh(answer.epoch.bytes, answer.rev, fresh_until_ns)
+        if sent_ns is not None:
+            self.ready.set()
+
+
+def _check_primary(answer: Poll | Snapshot) -> None:
+    if answer.replica:
+        raise StoreError("the database is a replica; its answers may be old. Point Keystile at the primary")

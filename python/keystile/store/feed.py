@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import asyncpg
 
 from keystile.errors import StoreError
@@ -13,7 +15,7 @@ CHANNEL = "keystile_feed"
 POLL_CHANGES = 5_000
 """About how many changes one poll carries."""
 
-_PREFETCH_ROWS = 5_000
+_ROWS_AT_ONCE = 5_000
 
 
 async def settle(conn: Connection) -> int:
@@ -52,12 +54,19 @@ async def poll(conn: Connection, after_rev: int, *, most_changes: int = POLL_CHA
     )
 
 
-async def snapshot(conn: Connection) -> Snapshot:
-    """Everything a gate needs, as of one moment: one REPEATABLE READ transaction."""
+async def snapshot(conn: Connection, *, on_progress: Callable[[], None] = lambda: None) -> Snapshot:
+    """Everything a gate needs, as of one moment: one REPEATABLE READ transaction.
+
+    `on_progress` is called after each answer of the database, for a caller that limits how long one may take.
+    """
+    keys: list[GateKey] = []
     async with conn.transaction(isolation="repeatable_read", readonly=True):
         head = _clock(await conn.fetchrow(sql("feed_head")))
         scopes, tiers = await catalogue(conn)
-        keys = [_gate_key(record) async for record in conn.cursor(sql("feed_keys"), prefetch=_PREFETCH_ROWS)]
+        cursor = await conn.cursor(sql("feed_keys"))
+        while records := await cursor.fetch(_ROWS_AT_ONCE):
+            on_progress()
+            keys.extend(_gate_key(record) for record in records)
     return Snapshot(
         epoch=head["epoch"],
         timeline=head["timeline"],

@@ -8,7 +8,7 @@ use super::layout::{
 };
 use crate::quota::Quota;
 use crate::scope::{MAX_SCOPES, Scope};
-use std::sync::atomic::AtomicU64;
+use crate::sync::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// One of the three tables of names.
@@ -17,7 +17,7 @@ pub(crate) struct Names {
     at: usize,
     stride: usize,
     words: usize,
-    used: usize,
+    pub(crate) used: usize,
     pub(crate) max: usize,
 }
 

@@ -2,9 +2,9 @@
 
 use super::layout::{BUDGET_AT, COLD_WORDS, HOT_WORDS, Layout, hot, tally};
 use crate::address::{BUDGET_BUCKETS, Client};
+use crate::sync::{AtomicU64, fence_after_rmw};
 use crate::usage::{Counter, Usage};
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Typed access to the counts area.
 #[derive(Clone, Copy)]
@@ -67,7 +67,8 @@ impl<'a> Counts<'a> {
     /// Adds one to a counter and marks the slot. See [`crate::usage`] for why the order is as it is.
     #[inline]
     pub(crate) fn add(self, slot: u32, counter: Counter) {
-        self.counter(slot, counter).fetch_add(1, SeqCst);
+        self.counter(slot, counter).fetch_add(1, Relaxed);
+        fence_after_rmw();
         self.mark(slot);
     }
 
@@ -76,8 +77,8 @@ impl<'a> Counts<'a> {
     pub(crate) fn mark(self, slot: u32) {
         let word = &self.words[self.layout.dirty_at + slot as usize / 64];
         let bit = 1 << (slot % 64);
-        if word.load(SeqCst) & bit == 0 {
-            word.fetch_or(bit, SeqCst);
+        if word.load(Relaxed) & bit == 0 {
+            word.fetch_or(bit, Relaxed);
         }
     }
 
@@ -86,10 +87,11 @@ impl<'a> Counts<'a> {
         let mut dirty = Vec::new();
         for first in (0..used).step_by(64) {
             let word = &self.words[self.layout.dirty_at + first as usize / 64];
-            if word.load(SeqCst) == 0 {
+            if word.load(Relaxed) == 0 {
                 continue;
             }
-            let mut bits = word.swap(0, SeqCst);
+            let mut bits = word.swap(0, Relaxed);
+            fence_after_rmw();
             while bits != 0 {
                 dirty.push(first + bits.trailing_zeros());
                 bits &= bits - 1;
@@ -100,7 +102,7 @@ impl<'a> Counts<'a> {
 
     /// A slot's counters.
     pub(crate) fn usage(self, slot: u32) -> Usage {
-        let read = |counter| self.counter(slot, counter).load(SeqCst);
+        let read = |counter| self.counter(slot, counter).load(Relaxed);
         Usage {
             allowed: read(Counter::Allowed),
             app_client_errors: read(Counter::AppClientErrors),

@@ -4,16 +4,17 @@ use super::counts::Counts;
 use super::header::Header;
 use super::index::Index;
 use super::layout::{CAPACITY, Layout, MAGIC, VERSION, WORD, head};
+use super::lock::is_same;
 use super::map::Map;
 use super::slots::Slot;
 use super::{Result, SegmentError};
 use crate::secret::Prefix;
-use rustix::fs::FallocateFlags;
+use crate::sync::AtomicU64;
+use rustix::fs::{FallocateFlags, OFlags};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
 
 /// Which machine run and which user a segment must belong to.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +56,8 @@ impl Segment {
     }
 
     pub(crate) fn open(path: &Path, identity: &Identity, write_facts: bool) -> Result<Self> {
-        let opened = OpenOptions::new().read(true).write(true).open(path);
+        let mut options = OpenOptions::new();
+        let opened = options.read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits() as i32).open(path);
         let mut file = opened.map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => SegmentError::Absent(path.into()),
             _ => io_error(path)(source),
@@ -116,10 +118,7 @@ impl Segment {
     /// Whether the file at the path is still this one.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        let (Ok(here), Ok(there)) = (self.file.metadata(), std::fs::metadata(&self.path)) else {
-            return false;
-        };
-        (here.dev(), here.ino()) == (there.dev(), there.ino())
+        is_same(&self.file, &self.path)
     }
 
     #[inline]
@@ -157,9 +156,28 @@ impl Segment {
         Counts::new(self.map.counts.words(), &self.layout)
     }
 
+    /// The index, to be written; for the holder of the lock.
+    pub(crate) fn writable_index(&self) -> Index<'_> {
+        let at = self.layout.index_at;
+        Index(&self.writable_facts()[at..at + self.layout.index_len])
+    }
+
+    /// The words of the counts area.
+    pub(crate) fn counts_words(&self) -> &[AtomicU64] {
+        self.map.counts.words()
+    }
+
     /// Slots in use.
     pub(crate) fn used(&self) -> u32 {
         (self.header().get(head::SLOTS_USED) as u32).min(self.layout.capacity)
+    }
+
+    /// Gives memory to the chunk that begins with `slot`.
+    pub(crate) fn allocate_chunk(&self, slot: u32) -> Result<()> {
+        for (first, words) in self.layout.chunk_parts(slot as usize) {
+            self.allocate((first * WORD) as u64, (words * WORD) as u64)?;
+        }
+        Ok(())
     }
 
     /// Gives memory to a part of the file now, so that a full file system is an error here and not a signal later.

@@ -4,7 +4,7 @@ use super::layout::{MAX_PEPPERS, head};
 use crate::digest::{PEPPER_WORDS, Pepper};
 use crate::quota::Quota;
 use crate::secret::{MAX_PREFIX_LEN, Prefix};
-use std::sync::atomic::AtomicU64;
+use crate::sync::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// Typed access to the header's words.

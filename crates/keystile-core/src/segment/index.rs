@@ -6,7 +6,7 @@
 //! A fingerprint only nominates; the slot's whole digest decides.
 
 use crate::digest::Digest;
-use std::sync::atomic::AtomicU64;
+use crate::sync::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const EMPTY: u64 = 0;

@@ -118,11 +118,11 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The layout for `capacity` keys. Each may have two secrets at a time, and one entry in two stays free or
-    /// nearly so.
+    /// The layout for `capacity` keys. Each may have two secrets at a time, and half of the index stays free even
+    /// then: with fewer free entries a miss has far to look.
     pub(crate) fn new(capacity: u32) -> Self {
         let slots = capacity as usize;
-        let index_len = (2 * slots + 1).next_power_of_two();
+        let index_len = (4 * slots).next_power_of_two();
         let slots_at = pages(INDEX_AT + index_len);
         let hot_at = pages(DIRTY_AT + slots.div_ceil(64));
         let cold_at = pages(hot_at + slots * HOT_WORDS);
@@ -143,6 +143,18 @@ impl Layout {
     #[inline]
     pub(crate) fn slot_at(&self, slot: u32) -> usize {
         self.slots_at + slot as usize * SLOT_WORDS
+    }
+
+    /// The first word of a slot's bucket and everyday counters, in the counts area.
+    #[inline]
+    pub(crate) fn hot_of(&self, slot: u32) -> usize {
+        self.hot_at + slot as usize * HOT_WORDS
+    }
+
+    /// The first word of a slot's rare counters, in the counts area.
+    #[inline]
+    pub(crate) fn cold_of(&self, slot: u32) -> usize {
+        self.cold_at + slot as usize * COLD_WORDS
     }
 
     pub(crate) fn file_len(&self) -> u64 {

@@ -15,10 +15,10 @@
 #![allow(unsafe_code)] // see the module's text; `deny` everywhere else
 
 use super::layout::{Layout, WORD};
+use crate::sync::AtomicU64;
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use std::fs::File;
 use std::io;
-use std::sync::atomic::AtomicU64;
 
 #[cfg(not(all(target_pointer_width = "64", target_os = "linux")))]
 compile_error!("the segment needs 64-bit Linux: atomic loads of 8 bytes from read-only memory, boot time, fallocate");
@@ -31,6 +31,7 @@ pub(crate) struct Area {
 
 impl Area {
     fn new(file: &File, first_word: usize, words: usize, writable: bool) -> io::Result<Self> {
+        assert!(!cfg!(all(loom, test)), "the atomics of a model do not lie in files");
         let mut options = MmapOptions::new();
         options.offset((first_word * WORD) as u64).len(words * WORD);
         let map = if writable { options.map_raw(file)? } else { options.map_raw_read_only(file)? };

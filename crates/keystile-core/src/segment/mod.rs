@@ -15,7 +15,11 @@ mod file;
 mod header;
 mod index;
 mod layout;
+mod lock;
+mod making;
 mod map;
+#[cfg(all(loom, test))]
+mod models;
 mod slots;
 mod writer;
 

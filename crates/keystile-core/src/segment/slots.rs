@@ -14,9 +14,8 @@ use crate::digest::Digest;
 use crate::key_id::KeyId;
 use crate::record::State;
 use crate::scope::ScopeSet;
-use std::sync::atomic::AtomicU64;
+use crate::sync::{AtomicU64, fence};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::fence;
 
 /// How often a reader looks again. Each time means that the writer has finished a change of this very slot within
 /// the few nanoseconds of a read.
@@ -98,6 +97,12 @@ impl<'a> Slot<'a> {
             std::hint::spin_loop();
         }
         None
+    }
+
+    /// Two words of one state, for the models: as few as can be a mixture.
+    #[cfg(all(loom, test))]
+    pub(crate) fn pair(self) -> Option<(u64, u64)> {
+        self.consistent(|view| (view.word(fact::SCOPES), view.word(fact::PREVIOUS_EXPIRES_AT)))
     }
 
     /// Looks for `digest` among the slot's secrets. Both digests are compared in full and in constant time.

@@ -1,14 +1,15 @@
 //! The writer: the one process of a machine that changes what its gate knows.
 
 use super::catalogue::{self, Names, SCOPES, TENANTS, TIERS};
-use super::file::{Identity, Segment, io_error};
+use super::file::{Identity, Segment};
 use super::header::Header;
-use super::index::Index;
-use super::layout::{CHUNK_SLOTS, MAGIC, VERSION, WORD, head};
+use super::layout::{CHUNK_SLOTS, WORD, head};
+use super::lock::Lock;
+use super::making::{adopt_or_make, point, secrets};
 use super::slots::{Facts, Slot};
 use super::{Result, SegmentError};
 use crate::bucket::{self, Instant};
-use crate::digest::{Digest, Pepper};
+use crate::digest::Pepper;
 use crate::key_id::KeyId;
 use crate::lease;
 use crate::quota::Quota;
@@ -16,11 +17,8 @@ use crate::record::{KeyRecord, MAX_TENANT_LEN, State, flag};
 use crate::scope::{ScopeSet, is_name};
 use crate::secret::Prefix;
 use crate::usage::Usage;
-use rustix::fs::FlockOperation;
 use std::collections::{HashMap, HashSet};
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What a segment is made from.
@@ -45,8 +43,7 @@ pub struct Writer {
     segment: Arc<Segment>,
     by_id: HashMap<KeyId, u32>,
     tenants: HashMap<String, u16>,
-    /// Holding it is the right to write; the kernel frees it when this process ends, however it does.
-    _lock: File,
+    lock: Lock,
 }
 
 impl Writer {
@@ -57,14 +54,9 @@ impl Writer {
     /// [`SegmentError::Busy`] while another process holds the right; [`SegmentError::Unusable`] if the file there is
     /// not ours to replace.
     pub fn open(path: &Path, options: &Options, identity: &Identity) -> Result<Self> {
-        let lock = lock(path)?;
-        let segment = match Segment::open(path, identity, true) {
-            Ok(segment) if fits(&segment, options) => segment,
-            Ok(_) | Err(SegmentError::Absent(_) | SegmentError::Outdated { .. }) => make(path, options, identity)?,
-            Err(error) => return Err(error),
-        };
-        let mut writer =
-            Self { segment: Arc::new(segment), by_id: HashMap::new(), tenants: HashMap::new(), _lock: lock };
+        let lock = Lock::take(path, identity.uid)?;
+        let segment = Arc::new(adopt_or_make(path, options, identity)?);
+        let mut writer = Self { segment, by_id: HashMap::new(), tenants: HashMap::new(), lock };
         writer.configure(options)?;
         writer.adopt();
         Ok(writer)
@@ -74,6 +66,13 @@ impl Writer {
     #[must_use]
     pub fn segment(&self) -> Arc<Segment> {
         Arc::clone(&self.segment)
+    }
+
+    /// Whether this is still the machine's segment and this writer its only one. Once false, it must be opened anew:
+    /// somebody has removed or replaced its files.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.lock.is_current() && self.segment.is_current()
     }
 
     /// The random id of this segment, under which its counters are reported.
@@ -129,8 +128,10 @@ impl Writer {
             let place = self.place_of(TIERS, name, |place| catalogue::set_quota(facts, place, *quota))?;
             let old = catalogue::quota(facts, place as u8);
             if old != *quota {
-                catalogue::set_quota(facts, place, *quota);
-                self.carry_over(place as u8, &old, quota, now);
+                let slots =
+                    (0..self.segment.used()).filter(|slot| self.segment.slot(*slot).state().tier() == place as u8);
+                let publish = || catalogue::set_quota(facts, place, *quota);
+                self.requota(slots.collect(), &old, quota, now, publish);
             }
         }
         Ok(())
@@ -147,11 +148,20 @@ impl Writer {
         Ok(names.add(facts, name, fill))
     }
 
-    fn carry_over(&self, tier: u8, old: &Quota, new: &Quota, now: Instant) {
-        for slot in 0..self.segment.used() {
-            if self.segment.slot(slot).state().tier() == tier {
-                bucket::requota(self.segment.counts().bucket(slot), now, old, new);
-            }
+    /// Changes the quota of `slots` by `publish`, and carries their tokens over.
+    ///
+    /// A check in between, or a crash, meets a bucket that was converted but is still read under the old quota, or the
+    /// reverse. The order makes that cost tokens and never give any: a bucket is made to hold no more than its old
+    /// burst, and a faster quota comes after the conversion, a slower one before it.
+    fn requota(&self, slots: Vec<u32>, old: &Quota, new: &Quota, now: Instant, publish: impl FnOnce()) {
+        let buckets = || slots.iter().map(|slot| self.segment.counts().bucket(*slot));
+        if new.interval_ns() < old.interval_ns() {
+            buckets().for_each(|cell| bucket::requota(cell, now, old, new));
+            publish();
+        } else {
+            buckets().for_each(|cell| bucket::requota(cell, now, old, old));
+            publish();
+            buckets().for_each(|cell| bucket::requota(cell, now, old, new));
         }
     }
 
@@ -217,43 +227,31 @@ impl Writer {
             return Err(SegmentError::Full(self.segment.capacity()));
         }
         if (slot as usize).is_multiple_of(CHUNK_SLOTS) {
-            for (first, words) in self.segment.layout().chunk_parts(slot as usize) {
-                self.segment.allocate((first * WORD) as u64, (words * WORD) as u64)?;
-            }
+            self.segment.allocate_chunk(slot)?;
         }
         self.writable_slot(slot).write(facts);
         // The facts come first, then the slot's number, then the way to it.
         self.header().set(head::SLOTS_USED, u64::from(slot) + 1);
         self.by_id.insert(facts.id, slot);
-        self.point(facts, slot)
+        point(self.segment.writable_index(), facts, slot, self.segment.capacity())
     }
 
     fn change(&self, slot: u32, before: &Facts, after: &Facts, now: Instant) -> Result<()> {
-        self.writable_slot(slot).write(after);
-        if before.state.tier() != after.state.tier() {
+        let write = || self.writable_slot(slot).write(after);
+        if before.state.tier() == after.state.tier() {
+            write();
+        } else {
             let quota = |state: State| catalogue::quota(self.segment.facts(), state.tier());
-            let cell = self.segment.counts().bucket(slot);
-            bucket::requota(cell, now, &quota(before.state), &quota(after.state));
+            self.requota(vec![slot], &quota(before.state), &quota(after.state), now, write);
         }
-        self.point(after, slot)?;
+        let index = self.segment.writable_index();
+        point(index, after, slot, self.segment.capacity())?;
         for old in secrets(before) {
             if !secrets(after).any(|new| new.matches(&old)) {
-                self.writable_index().remove(&old, slot);
+                index.remove(&old, slot);
             }
         }
         Ok(())
-    }
-
-    fn point(&self, facts: &Facts, slot: u32) -> Result<()> {
-        if secrets(facts).all(|digest| self.writable_index().insert(&digest, slot)) {
-            return Ok(());
-        }
-        Err(SegmentError::Full(self.segment.capacity()))
-    }
-
-    fn writable_index(&self) -> Index<'_> {
-        let layout = self.segment.layout();
-        Index(&self.segment.writable_facts()[layout.index_at..layout.index_at + layout.index_len])
     }
 
     fn writable_slot(&self, slot: u32) -> Slot<'_> {
@@ -284,13 +282,23 @@ impl Writer {
         }
     }
 
-    /// Records what was heard from the feed: everything up to `revision` of `epoch` is applied, and the lease runs to
-    /// `fresh_until_ns` of boot time.
-    pub fn refresh(&self, epoch: u128, revision: u64, fresh_until_ns: u64) {
+    /// Records that everything up to `revision` of the feed's `epoch` is applied.
+    pub fn applied(&self, epoch: u128, revision: u64) {
         let header = self.header();
         header.set_wide(head::FEED_EPOCH, epoch);
         header.set(head::APPLIED_REVISION, revision);
-        header.set(head::FRESH_UNTIL, fresh_until_ns);
+    }
+
+    /// Lets the lease run to `fresh_until_ns` of boot time. Only for who knows that everything that was committed up
+    /// to `stale_after` before then is applied.
+    pub fn extend_lease(&self, fresh_until_ns: u64) {
+        self.header().set(head::FRESH_UNTIL, fresh_until_ns);
+    }
+
+    /// Both of these.
+    pub fn refresh(&self, epoch: u128, revision: u64, fresh_until_ns: u64) {
+        self.applied(epoch, revision);
+        self.extend_lease(fresh_until_ns);
     }
 
     /// Takes one more measurement of wall time minus boot time; see [`lease::next_offset`].
@@ -322,65 +330,4 @@ impl Writer {
 fn flags(record: &KeyRecord) -> u64 {
     let when = |set: bool, flag: u64| if set { flag } else { 0 };
     when(record.revoked, flag::REVOKED) | when(record.disabled, flag::DISABLED)
-}
-
-fn secrets(facts: &Facts) -> impl Iterator<Item = Digest> {
-    std::iter::once(facts.digest).chain(facts.previous.map(|(digest, _)| digest))
-}
-
-/// Takes the exclusive lock beside the segment. The lock has a file of its own because the segment's may be replaced.
-fn lock(path: &Path) -> Result<File> {
-    if let Some(folder) = path.parent() {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(io_error(folder))?;
-    }
-    let beside = suffixed(path, "lock");
-    let mut options = OpenOptions::new();
-    let opened = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&beside);
-    let file = opened.map_err(io_error(&beside))?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(SegmentError::Busy(path.into())),
-        Err(errno) => Err(io_error(&beside)(errno.into())),
-    }
-}
-
-/// Whether a segment that lies there can serve this configuration. One without a pepper in common belongs to another
-/// database.
-fn fits(segment: &Segment, options: &Options) -> bool {
-    let header = segment.header();
-    let known: Vec<_> = (0..header.peppers()).map(|place| header.pepper(place).to_words()).collect();
-    segment.capacity() >= options.capacity
-        && header.prefix() == Some(options.prefix)
-        && options.peppers.iter().any(|pepper| known.contains(&pepper.to_words()))
-}
-
-/// Makes a new segment beside `path` and moves it there when it is whole.
-fn make(path: &Path, options: &Options, identity: &Identity) -> Result<Segment> {
-    let beside = suffixed(path, "new");
-    match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io_error(&beside)(error)),
-        _ => (),
-    }
-    let segment = Segment::create(&beside, options.capacity, &options.prefix)?;
-    let header = Header(segment.writable_facts());
-    let random = |at: usize| u64::from_ne_bytes(std::array::from_fn(|i| options.random[at + i]));
-    header.set(head::VERSION, VERSION);
-    header.set_wide(head::BOOT_ID, identity.boot_id);
-    header.set(head::CAPACITY, u64::from(options.capacity));
-    header.set_wide(head::GATE_ID, u128::from(random(0)) << 64 | u128::from(random(8)));
-    header.set(head::FAILURE_KEY, random(16));
-    header.set(head::FAILURE_KEY + 1, random(24));
-    header.set(head::READY, 1);
-    header.set(head::MAGIC, MAGIC);
-    drop(segment);
-    std::fs::rename(&beside, path).map_err(io_error(path))?;
-    Segment::open(path, identity, true)
-}
-
-fn suffixed(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    name.into()
 }

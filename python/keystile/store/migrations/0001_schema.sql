@@ -22,7 +22,7 @@ CREATE TABLE tiers (
     rate     bigint NOT NULL CHECK (rate BETWEEN 1 AND 1000000000),
     burst    bigint NOT NULL CHECK (burst BETWEEN 1 AND 1000000000),
     position integer NOT NULL,
-    CHECK (burst <= rate * 52560000)
+    CHECK (burst * ceil(60000000000.0 / NULLIF(rate, 0)) <= 3153600000000000000)
 );
 
 CREATE TABLE keys (
