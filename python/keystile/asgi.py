@@ -61,11 +61,12 @@ class KeystileMiddleware:
         self._proxies = TrustedProxies(trusted_proxies)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        if kind not in CHECKED or is_preflight(scope):
+        # One coroutine for the whole of it: each further one would cost about as much as the check.
+        attachment = self._attachment_for(scope)
+        if attachment is None:
             await self._app(scope, receive, send)
             return
-        bound = self._attachment.ensure_bound()
+        bound = attachment.ensure_bound()
         if bound is None:
             await refuse(scope, receive, send, code="gate_stale", status=503, headers=_NO_GATE)
             return
@@ -73,33 +74,40 @@ class KeystileMiddleware:
         decision = gate.check_headers(scope["headers"], needed, self._proxies.client(scope))
         if not decision:
             if decision.code == "gate_stale":
-                self._attachment.renew()
+                attachment.renew()
             await refuse_by(decision, scope, receive, send)
             return
         scope.setdefault("state", {})[STATE_KEY] = decision
-        await self._pass(gate, decision, scope, receive, send)
-
-    async def _pass(self, gate: Gate, decision: Decision, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        ended = False
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal ended
-            kind = message["type"]
-            status = _FINAL.get(kind)
-            if status is not None and not ended:
-                ended = True
-                gate.finish(decision, message.get("status", status))
-                if kind != "websocket.close":
-                    message["headers"] = [*message.get("headers", ()), *decision.asgi_headers]
-            await send(message)
-
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, _explaining(gate, decision, send))
         except Exception:
             gate.finish(decision, 500)
             raise
-        # Nothing was answered: the server then sends 500. (A request that was cancelled has nobody to answer to.)
+        # Where nothing was answered the server sends 500. (A request that was cancelled has nobody to answer to.)
         gate.finish(decision, 500)
+
+    def _attachment_for(self, scope: ASGIScope) -> Attachment | None:
+        """What to ask for a connection; None where nothing is asked."""
+        if scope["type"] not in CHECKED or is_preflight(scope):
+            return None
+        return self._attachment
+
+
+def _explaining(gate: Gate, decision: Decision, send: Send) -> Send:
+    """The same `send`, which adds the decision's headers to the answer and counts its status, the first time."""
+    ended = False
+
+    def send_with_headers(message: Message) -> Awaitable[None]:
+        nonlocal ended
+        kind = message["type"]
+        if not ended and kind in _FINAL:
+            ended = True
+            gate.finish(decision, message.get("status", _FINAL[kind]))
+            if kind != "websocket.close":
+                message["headers"] = [*message.get("headers", ()), *decision.asgi_headers]
+        return send(message)
+
+    return send_with_headers
 
 
 def is_preflight(scope: ASGIScope) -> bool:
