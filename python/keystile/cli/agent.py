@@ -7,7 +7,7 @@ import asyncio
 import rich_click as click
 
 from keystile.cli.context import Context, LocalCommand, pass_context
-from keystile.cli.logs import log_to_stderr
+from keystile.logs import log_to_stderr
 
 
 @click.command(cls=LocalCommand)

@@ -9,7 +9,8 @@ import rich_click as click
 
 from keystile.cli.client import PAGE_LIMIT
 from keystile.cli.context import Context, HubCommand, pass_context
-from keystile.cli.output import note, print_json, print_table, safe
+from keystile.cli.output import note, print_json, print_table
+from keystile.safe_text import safe
 
 
 @click.command(cls=HubCommand)

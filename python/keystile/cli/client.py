@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from keystile.cli.failure import CommandError, Exit
-from keystile.cli.output import safe
+from keystile.safe_text import safe
 from keystile.settings import Settings
 
 if TYPE_CHECKING:

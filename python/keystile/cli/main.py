@@ -10,8 +10,9 @@ import rich_click as click
 
 from keystile.cli.context import HubGroup
 from keystile.cli.failure import CommandError, Exit
-from keystile.cli.output import note, safe, without_secrets
+from keystile.cli.output import note
 from keystile.errors import KeystileError
+from keystile.safe_text import safe, without_secrets
 
 PROGRAM = "keystile"
 
@@ -29,6 +30,7 @@ COMMANDS = {
     "db": "keystile.cli.db",
     "config": "keystile.cli.config",
     "doctor": "keystile.cli.doctor.command",
+    "bench": "keystile.cli.bench",
     "completion": "keystile.cli.completion",
     "version": "keystile.cli.version",
 }

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 import rich_click as click
@@ -13,29 +11,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-# The shape of a secret with any prefix that the settings allow. A key's id is shorter.
-_SECRET = re.compile(r"\b[a-z][a-z0-9_]{0,15}[0-9A-Za-z]{28}\b")
+from keystile.safe_text import escape, is_unsafe, safe
 
-# Control and format characters (escape sequences, right-to-left overrides, invisible ones), lone
-# surrogates, line separators, and code points that no font or terminal agrees about.
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _PIPE_COLUMNS = 1_000_000
-
-
-def safe(value: object) -> str:
-    """The value as text in which no character can move, hide or reorder what stands on the screen."""
-    return "".join(_escape(char) if _is_unsafe(char) else char for char in str(value))
-
-
-def without_secrets(text: str) -> str:
-    """The text with whatever is shaped like a secret taken out."""
-    return _SECRET.sub("(secret)", text)
 
 
 def print_json(document: object) -> None:
     """One JSON document on stdout, with the same characters escaped as in tables."""
     text = json.dumps(document, ensure_ascii=not _speaks_unicode(), indent=2)
-    click.echo("".join(_escape(char) if char != "\n" and _is_unsafe(char) else char for char in text))
+    click.echo("".join(escape(char) if char != "\n" and is_unsafe(char) else char for char in text))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -81,15 +65,6 @@ def _console() -> Console:
         highlight=False,
         soft_wrap=False,
     )
-
-
-def _is_unsafe(char: str) -> bool:
-    return unicodedata.category(char) in _UNSAFE
-
-
-def _escape(char: str) -> str:
-    """As JSON writes it, so that tables and `--json` agree."""
-    return json.dumps(char)[1:-1] if ord(char) > 0x1F and char != "\x7f" else f"\\u{ord(char):04x}"
 
 
 def _speaks_unicode() -> bool:

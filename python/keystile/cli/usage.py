@@ -10,7 +10,8 @@ import rich_click as click
 
 from keystile.cli.context import Context, HubCommand, pass_context
 from keystile.cli.keys.display import percent
-from keystile.cli.output import print_json, print_table, safe
+from keystile.cli.output import print_json, print_table
+from keystile.safe_text import safe
 
 PATH = "/v1/usage"
 COLUMNS = ("ID", "NAME", "TIER", "STATUS", "LAST USED", "REQUESTS", "REQUESTS 30D", "ERRORS")

@@ -17,6 +17,7 @@ import uvicorn
 
 from keystile.errors import KeystileError
 from keystile.hub.app import create_app
+from keystile.logs import log_to_stderr
 from keystile.process import die_with_parent
 from keystile.settings import decode
 
@@ -39,7 +40,9 @@ def main() -> int:
     except KeystileError as error:
         print(f"keystile worker: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
         return 1
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    log_to_stderr(settings.log_level)
+    # Its messages of starting and stopping are the supervisor's business.
+    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.root.level))
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -51,7 +54,6 @@ def main() -> int:
         server_header=False,
         proxy_headers=False,  # trusted_proxies decides whom to believe, not uvicorn
         log_config=None,
-        log_level=settings.log_level,
         timeout_graceful_shutdown=_DRAIN_S,
     )
     with socket.socket(fileno=arguments.fd) as listener:

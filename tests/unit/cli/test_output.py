@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keystile.cli.output import print_json, print_record, print_table, safe, without_secrets
+from keystile.cli.output import print_json, print_record, print_table
+from keystile.safe_text import safe, without_secrets
 
 HOSTILE = [
     ("\x1b[31mred\x1b[0m", r"\u001b[31mred\u001b[0m"),

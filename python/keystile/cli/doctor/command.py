@@ -10,7 +10,8 @@ import rich_click as click
 from keystile.cli.context import Context, HubCommand, pass_context
 from keystile.cli.doctor.finding import Finding
 from keystile.cli.failure import Exit
-from keystile.cli.output import print_json, safe
+from keystile.cli.output import print_json
+from keystile.safe_text import safe
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 

@@ -11,7 +11,8 @@ from keystile.cli.client import PAGE_LIMIT, Page
 from keystile.cli.context import Context, pass_context
 from keystile.cli.keys.display import percent, show_key, show_keys
 from keystile.cli.keys.group import id_argument, keys, path_of, tenant_option
-from keystile.cli.output import note, print_json, print_record, print_table, safe
+from keystile.cli.output import note, print_json, print_record, print_table
+from keystile.safe_text import safe
 
 STATUSES = ("active", "disabled", "expired", "revoked")
 SORTS = ("created_at", "name", "last_used_at", "expires_at", "total_requests")

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import rich_click as click
 
 from keystile.cli.context import Context, LocalCommand, pass_context
-from keystile.cli.logs import log_to_stderr
 from keystile.cli.serve.welcome import Welcome
+from keystile.logs import log_to_stderr
 
 
 def without_password(text: str) -> str:

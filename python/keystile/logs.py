@@ -1,17 +1,17 @@
-"""Log lines of the long-running commands: to stderr, one line each."""
+"""Log lines of everything that runs for long: to stderr, one line each, without secrets."""
 
 from __future__ import annotations
 
 import logging
 
-from keystile.cli.output import safe
+from keystile.safe_text import safe, without_secrets
 
 
 class _OneLine(logging.Formatter):
     """Escapes what an attacker could put into a message to forge a line or drive a terminal."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name that logging calls
-        record.message = safe(record.message)
+        record.message = without_secrets(safe(record.message))
         return super().formatMessage(record)
 
 
