@@ -6,6 +6,8 @@ DATA ?= .demo
 WORKERS ?= 1
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FULL ?=
+REPORT ?=
 
 BIN := .venv/bin
 # A uv that is already installed is used; else a private one is put into .tools.
@@ -14,14 +16,16 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 UV_NEEDED := $(filter .tools/bin/uv,$(UV))
 RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' 2>/dev/null)
 READY := .venv/.ready
+BENCH_READY := .venv/.bench-ready
+FIGURES := $(CURDIR)/.benchmarks/figures.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint build clean setup
+.PHONY: help demo test bench constant-time lint build clean setup
 .DELETE_ON_ERROR:
 
 help: ## Explain the targets
 	@echo "Keystile. Targets:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo "Variables: PORT=$(PORT) DATA=$(DATA) WORKERS=$(WORKERS) PYTEST_ARGS= BENCH_ARGS="
 
 demo: $(READY) ## Run everything with sample data: PORT, DATA and WORKERS may be given
@@ -29,10 +33,23 @@ demo: $(READY) ## Run everything with sample data: PORT, DATA and WORKERS may be
 
 test: $(READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
 	cargo test --package keystile-core
+	RUSTFLAGS="$(RUSTFLAGS) --cfg loom" cargo test --package keystile-core --profile models --lib models::
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-bench: $(READY) ## Run the benchmarks: BENCH_ARGS go to pytest
-	$(BIN)/pytest benchmarks --benchmark-only $(BENCH_ARGS)
+bench: $(BENCH_READY) ## Run the benchmarks: FULL=1 for the long form, REPORT=1 to write docs/benchmarks
+	@rm -rf $(FIGURES) $(or $(CARGO_TARGET_DIR),target)/criterion
+	@mkdir -p $(dir $(FIGURES))
+	cargo bench --quiet --package keystile-core --bench check --bench bucket -- --quiet
+	$(BIN)/python -m benchmarks.constant_time $(if $(FULL),,--samples 100000)
+	$(BIN)/pytest benchmarks --benchmark-only --benchmark-quiet $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.report $(if $(REPORT),--write)
+
+constant-time: $(BENCH_READY) ## Test whether the time of a refusal tells how nearly a key was right
+	$(BIN)/python -m benchmarks.constant_time
+
+# Where a run keeps its figures; the Rust part runs elsewhere, so the path is absolute.
+bench: export KEYSTILE_FIGURES := $(FIGURES)
+bench: export FULL := $(FULL)
 
 lint: $(READY) ## Check style and types, change nothing
 	$(BIN)/ruff check
@@ -60,4 +77,9 @@ rebuild:
 # otherwise a second call does nothing.
 $(READY): $(UV_NEEDED) pyproject.toml Cargo.toml $(RUST) $(if $(wildcard python/keystile/_core*.so),,rebuild)
 	$(UV) sync --python $(PYTHON) --no-python-downloads --reinstall-package keystile
+	@touch $@
+
+# What only the benchmarks need: other programs to measure against.
+$(BENCH_READY): $(READY)
+	$(UV) sync --python $(PYTHON) --no-python-downloads --group bench
 	@touch $@

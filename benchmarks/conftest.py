@@ -1,66 +1,54 @@
-"""What all benchmarks share, and the table of ratios at the end of a run."""
+"""What all benchmarks share."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from keystile import Gate, KeyRecord, Scope, mint, new_key_id
-
-LARGEST = 1_000_000_000
-
-
-class World:
-    """One gate with one key that no benchmark can exhaust, and one that is exhausted already."""
-
-    def __init__(self, folder: Path) -> None:
-        self.pepper = os.urandom(32)
-        tiers = [("Unlimited", LARGEST, LARGEST), ("Exhausted", 1, 1)]
-        self.gate = Gate.open(folder / "gate", scopes=["PSA", "CRM"], tiers=tiers, pepper=self.pepper, capacity=1_000)
-        self.psa: Scope = self.gate.scope("PSA")
-        self.crm: Scope = self.gate.scope("CRM")
-        self.secret = self._key("Unlimited")
-        self.exhausted = self._key("Exhausted")
-        self.gate.check(self.exhausted, self.psa)
-
-    def _key(self, tier: str) -> bytes:
-        secret = mint().encode()
-        self.gate.put(KeyRecord(new_key_id(), self.gate.digest(secret), scopes=["PSA"], tier=tier))
-        return secret
+from benchmarks.baselines.valkey_server import ValkeyServer
+from benchmarks.figures import figures_file, read
+from benchmarks.table import as_text
+from benchmarks.worlds import Standing
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def folder() -> Iterator[Path]:
+    """A folder in shared memory, where gates lie in production."""
+    with tempfile.TemporaryDirectory(prefix="keystile-bench-", dir="/dev/shm") as made:
+        yield Path(made)
+
+
+@pytest.fixture
+def world(folder: Path) -> Standing:
     """A gate in a folder of its own."""
-    return World(tmp_path)
+    return Standing(folder)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The ratios of this run: figures that can be carried from machine to machine."""
-    session = getattr(config, "_benchmarksession", None)
-    benchmarks = [bench for bench in getattr(session, "benchmarks", []) if bench.stats.rounds]
-    terminalreporter.section("ratios of medians in this run")
-    for line in [*_beside_baselines(benchmarks), *_in_turns(benchmarks)]:
-        terminalreporter.write_line(line)
+@pytest.fixture
+def valkey(folder: Path) -> Iterator[ValkeyServer]:
+    """A Valkey server of the benchmark's own."""
+    server = ValkeyServer(folder)
+    yield server
+    server.stop()
 
 
-def _beside_baselines(benchmarks: list[Any]) -> Iterator[str]:
-    """Each benchmark's median over that of its group's baselines."""
-    for baseline in benchmarks:
-        if not baseline.extra_info.get("baseline"):
-            continue
-        for bench in benchmarks:
-            if bench.group == baseline.group and bench is not baseline and "title" in bench.extra_info:
-                ratio = bench.stats.median / baseline.stats.median
-                yield f"{bench.group}: {bench.extra_info['title']} ÷ {baseline.extra_info['title']} = {ratio:.2f}"
+def is_part_of_a_larger_run() -> bool:
+    """Whether `make bench` has begun the file of figures, and will print it when all is done."""
+    return "KEYSTILE_FIGURES" in os.environ
 
 
-def _in_turns(benchmarks: list[Any]) -> Iterator[str]:
-    """What was measured in alternating rounds: the figures that targets are held against."""
-    for bench in benchmarks:
-        for what, ratio in bench.extra_info.get("ratios", {}).items():
-            yield f"{bench.group}, in turns: {what} = {ratio:.2f}"
+def pytest_sessionstart() -> None:
+    """Figures of an earlier run do not count."""
+    if not is_part_of_a_larger_run():
+        figures_file().unlink(missing_ok=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures of this run, beside their targets."""
+    if figures_file().exists() and not is_part_of_a_larger_run():
+        terminalreporter.section("figures of this run")
+        terminalreporter.write(as_text(read(figures_file())))

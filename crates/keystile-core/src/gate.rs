@@ -107,6 +107,8 @@ impl Gate {
         cost: u32,
         boot_ns: u64,
     ) -> Decision {
+        // The lease before anything that it vouches for, the clock's offset included.
+        let is_fresh = self.is_fresh(boot_ns);
         let context = Context {
             needed,
             client,
@@ -114,7 +116,7 @@ impl Gate {
             now: Instant::from_boottime(boot_ns),
             wall_offset_ns: self.segment.header().wall_offset_ns(),
         };
-        if !self.is_fresh(boot_ns) {
+        if !is_fresh {
             return self.stale(&context);
         }
         let token = match credential {

@@ -81,6 +81,12 @@ impl Quota {
         (self.burst as u64 * 60).div_ceil(if self.rate == 0 { 1 } else { self.rate as u64 })
     }
 
+    /// A quota with a smaller interval than a rate can have, so that a test can go through all of its instants.
+    #[cfg(test)]
+    pub(crate) const fn of_interval(interval_ns: u64, burst: u32) -> Self {
+        Self { rate: 1, burst, interval_ns }
+    }
+
     pub(crate) const fn to_word(self) -> u64 {
         (self.rate as u64) << 32 | self.burst as u64
     }

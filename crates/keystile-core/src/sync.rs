@@ -4,7 +4,7 @@
 mod model;
 
 #[cfg(all(loom, test))]
-pub(crate) use model::{AtomicU64, Kind, Weakening, dies_after, fence, observed, weaken};
+pub(crate) use model::{AtomicU64, Weakening, dies_after, fence, observed, weaken};
 #[cfg(not(all(loom, test)))]
 pub(crate) use std::sync::atomic::{AtomicU64, fence};
 

@@ -71,11 +71,11 @@ impl Names {
     }
 }
 
-/// The quota of the tier at `place`.
+/// The quota of the tier at `place`. Whoever sees a new one sees what was done to its buckets before.
 #[inline]
 pub(crate) fn quota(facts: &[AtomicU64], place: u8) -> Quota {
     let place = usize::from(place) % MAX_TIERS;
-    Quota::from_word(facts[TIERS_AT + place * TIER_WORDS + NAME_WORDS].load(Relaxed))
+    Quota::from_word(facts[TIERS_AT + place * TIER_WORDS + NAME_WORDS].load(Acquire))
 }
 
 /// Changes the quota of the tier at `place`, by one store.

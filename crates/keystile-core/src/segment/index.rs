@@ -53,12 +53,13 @@ impl<'a> Index<'a> {
             .take_while(|(_, entry)| *entry != EMPTY)
             .find(|(_, entry)| *entry == gone);
         let Some((mut place, _)) = found else { return };
-        self.0[place].store(WITHDRAWN, Release);
+        // Nothing is announced by taking an entry away, so relaxed stores do.
+        self.0[place].store(WITHDRAWN, Relaxed);
         // Where the chain ends just behind, withdrawn entries at its end can be given back.
         let before = |place: usize| place.wrapping_sub(1) & (self.0.len() - 1);
         if self.0[(place + 1) & (self.0.len() - 1)].load(Relaxed) == EMPTY {
             while self.0[place].load(Relaxed) == WITHDRAWN {
-                self.0[place].store(EMPTY, Release);
+                self.0[place].store(EMPTY, Relaxed);
                 place = before(place);
             }
         }

@@ -122,10 +122,12 @@ impl<'a> Slot<'a> {
         found.unwrap_or(Found::Torn)
     }
 
+    /// The standing alone, for the one writer.
     pub(crate) fn state(self) -> State {
-        State(self.words[fact::STATE].load(Acquire))
+        State(self.words[fact::STATE].load(Relaxed))
     }
 
+    /// The scopes alone. The names of those that are seen are in the catalogue.
     pub(crate) fn scopes(self) -> ScopeSet {
         ScopeSet(self.words[fact::SCOPES].load(Acquire))
     }
@@ -142,7 +144,7 @@ impl<'a> Slot<'a> {
 
     /// Whether a writer was cut off in the middle of a change; to be asked by the next writer only.
     pub(crate) fn is_torn(self) -> bool {
-        self.words[fact::GENERATION].load(Acquire) & 1 == 1
+        self.words[fact::GENERATION].load(Relaxed) & 1 == 1
     }
 
     /// Replaces all facts. One writer only. Mends a torn slot too: readers then use its shadow until the end.
@@ -178,9 +180,9 @@ impl<'a> Slot<'a> {
         put(fact::PREVIOUS_EXPIRES_AT, previous_expires);
     }
 
-    /// Replaces the standing alone, by one store.
+    /// Replaces the standing alone, by one store. The next lease announces it.
     pub(crate) fn set_state(self, state: State) {
-        self.words[fact::STATE].store(state.0, Release);
+        self.words[fact::STATE].store(state.0, Relaxed);
     }
 }
 

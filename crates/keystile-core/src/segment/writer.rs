@@ -128,10 +128,10 @@ impl Writer {
             let place = self.place_of(TIERS, name, |place| catalogue::set_quota(facts, place, *quota))?;
             let old = catalogue::quota(facts, place as u8);
             if old != *quota {
-                let slots =
-                    (0..self.segment.used()).filter(|slot| self.segment.slot(*slot).state().tier() == place as u8);
+                let has_it = |slot: &u32| self.segment.slot(*slot).state().tier() == place as u8;
+                let slots: Vec<_> = (0..self.segment.used()).filter(has_it).collect();
                 let publish = || catalogue::set_quota(facts, place, *quota);
-                self.requota(slots.collect(), &old, quota, now, publish);
+                self.requota(&slots, &old, quota, now, publish);
             }
         }
         Ok(())
@@ -148,21 +148,10 @@ impl Writer {
         Ok(names.add(facts, name, fill))
     }
 
-    /// Changes the quota of `slots` by `publish`, and carries their tokens over.
-    ///
-    /// A check in between, or a crash, meets a bucket that was converted but is still read under the old quota, or the
-    /// reverse. The order makes that cost tokens and never give any: a bucket is made to hold no more than its old
-    /// burst, and a faster quota comes after the conversion, a slower one before it.
-    fn requota(&self, slots: Vec<u32>, old: &Quota, new: &Quota, now: Instant, publish: impl FnOnce()) {
-        let buckets = || slots.iter().map(|slot| self.segment.counts().bucket(*slot));
-        if new.interval_ns() < old.interval_ns() {
-            buckets().for_each(|cell| bucket::requota(cell, now, old, new));
-            publish();
-        } else {
-            buckets().for_each(|cell| bucket::requota(cell, now, old, old));
-            publish();
-            buckets().for_each(|cell| bucket::requota(cell, now, old, new));
-        }
+    /// Changes the quota of `slots` by `publish`; see [`bucket::change_quota`].
+    fn requota(&self, slots: &[u32], old: &Quota, new: &Quota, now: Instant, publish: impl FnOnce()) {
+        let cells = slots.iter().map(|slot| self.segment.counts().bucket(*slot));
+        bucket::change_quota(cells, now, old, new, publish);
     }
 
     /// Makes the segment hold `record`, new or changed. A revoked key stays revoked whatever the record says.
@@ -242,7 +231,7 @@ impl Writer {
             write();
         } else {
             let quota = |state: State| catalogue::quota(self.segment.facts(), state.tier());
-            self.requota(vec![slot], &quota(before.state), &quota(after.state), now, write);
+            self.requota(&[slot], &quota(before.state), &quota(after.state), now, write);
         }
         let index = self.segment.writable_index();
         point(index, after, slot, self.segment.capacity())?;

@@ -5,17 +5,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::Ordering;
 
-/// What an access gives beyond moving one word.
+/// What an access gives beyond moving one word, and how that is taken away.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Kind {
-    /// An ordering stronger than relaxed; weakened to relaxed.
+    /// An ordering stronger than relaxed: made relaxed.
     Ordering,
-    /// A fence; left out.
+    /// A fence: left out.
     Fence,
-    /// That nobody comes between its read and its write; made a load and a store.
+    /// That nobody comes between its read and its write: made a load and a store.
     Atomicity,
 }
 
@@ -26,6 +27,12 @@ pub(crate) struct Weakening {
     pub(crate) line: u32,
     pub(crate) column: u32,
     pub(crate) kind: Kind,
+}
+
+impl fmt::Display for Weakening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{} {:?}", self.file, self.line, self.column, self.kind)
+    }
 }
 
 thread_local! {
@@ -123,13 +130,21 @@ impl AtomicU64 {
     #[track_caller]
     pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
         let order = ordering(order);
-        if is_weakened(Kind::Atomicity) { self.torn(order, |old| old + value) } else { self.word().fetch_add(value, order) }
+        if is_weakened(Kind::Atomicity) {
+            self.torn(order, |old| old + value)
+        } else {
+            self.word().fetch_add(value, order)
+        }
     }
 
     #[track_caller]
     pub(crate) fn fetch_or(&self, value: u64, order: Ordering) -> u64 {
         let order = ordering(order);
-        if is_weakened(Kind::Atomicity) { self.torn(order, |old| old | value) } else { self.word().fetch_or(value, order) }
+        if is_weakened(Kind::Atomicity) {
+            self.torn(order, |old| old | value)
+        } else {
+            self.word().fetch_or(value, order)
+        }
     }
 
     #[track_caller]

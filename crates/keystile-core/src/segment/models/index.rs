@@ -14,7 +14,7 @@ pub(super) fn publication() {
         }
     });
     if let Some(slot) = area.index().candidates(&digest(0, 1)).next() {
-        assert_eq!(slot, 0);
+        assert_eq!((slot, area.slot(0).id()), (0, key(1).id), "an entry without its key");
         assert_eq!(area.find(&digest(0, 1)), Some(1), "an entry without its facts");
     }
     writer.join().unwrap();
