@@ -1,5 +1,7 @@
 //! The gate: one check, from the bytes that were presented to a decision.
 
+mod about;
+
 use crate::address::Client;
 use crate::bucket::{self, Instant, Since};
 use crate::decision::{Decision, Outcome, Subject};
@@ -256,93 +258,5 @@ fn decision(context: &Context<'_>, outcome: Outcome, subject: Subject, quota: Qu
         now: context.now,
         wall_offset_ns: context.wall_offset_ns,
         cost: context.cost,
-    }
-}
-
-/// What a gate can tell of itself and of a decision, by name.
-impl Gate {
-    /// The names of the scopes that the key of a decision holds; they may have changed since.
-    #[must_use]
-    pub fn scopes_of(&self, decision: &Decision) -> Vec<String> {
-        let Subject::Key { slot, .. } = decision.subject else { return Vec::new() };
-        let scopes = self.segment.slot(slot).scopes();
-        scopes.iter().map(|scope| self.scope_name(scope)).collect()
-    }
-
-    /// The random id of this gate's segment.
-    #[must_use]
-    pub fn id(&self) -> u128 {
-        self.segment.header().get_wide(head::GATE_ID)
-    }
-
-    /// The digest under which `secret` is kept here, by the first pepper; `None` if it is not shaped like a key.
-    #[must_use]
-    pub fn digest(&self, secret: &[u8]) -> Option<Digest> {
-        let header = self.segment.header();
-        let text = KeyText::parse(secret, &self.prefix)?;
-        (header.peppers() > 0).then(|| header.pepper(0).digest(&KeyHash::of(text)))
-    }
-
-    /// The name of a scope.
-    #[must_use]
-    pub fn scope_name(&self, scope: Scope) -> String {
-        catalogue::SCOPES.get(self.segment.facts(), scope.place().into())
-    }
-
-    /// The id of the key that a decision is about.
-    #[must_use]
-    pub fn key_id_of(&self, decision: &Decision) -> Option<String> {
-        match decision.subject {
-            Subject::Key { slot, .. } => Some(self.segment.slot(slot).id().to_string()),
-            _ => None,
-        }
-    }
-
-    /// The tenant of the key that a decision is about.
-    #[must_use]
-    pub fn tenant_of(&self, decision: &Decision) -> Option<String> {
-        match decision.subject {
-            Subject::Key { tenant, .. } => Some(catalogue::TENANTS.get(self.segment.facts(), tenant.into())),
-            _ => None,
-        }
-    }
-
-    /// The tier by which a decision was made.
-    #[must_use]
-    pub fn tier_of(&self, decision: &Decision) -> Option<String> {
-        match decision.subject {
-            Subject::Key { tier, .. } => Some(catalogue::TIERS.get(self.segment.facts(), tier.into())),
-            _ => None,
-        }
-    }
-
-    /// The last revision of the feed that is applied here.
-    #[must_use]
-    pub fn applied_revision(&self) -> u64 {
-        self.segment.header().get(head::APPLIED_REVISION)
-    }
-
-    /// Until when its lease runs, in ns of boot time.
-    #[must_use]
-    pub fn fresh_until_ns(&self) -> u64 {
-        self.segment.header().get(head::FRESH_UNTIL)
-    }
-
-    /// Keys that it knows, revoked and forgotten ones included.
-    #[must_use]
-    pub fn key_count(&self) -> u32 {
-        self.segment.used()
-    }
-
-    /// Requests refused because the gate was stale, since the segment was made.
-    #[must_use]
-    pub fn stale_refusals(&self) -> u64 {
-        self.segment.counts().stale_refusals().load(Relaxed)
-    }
-
-    /// Wall time minus boot time by which it judges expiry, in ns.
-    #[must_use]
-    pub fn wall_offset_ns(&self) -> i64 {
-        self.segment.header().wall_offset_ns()
     }
 }
