@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from keystile.errors import StoreError
+from keystile.store import embedded
 from keystile.store.embedded import EmbeddedPostgres
-from keystile.store.pool import connect
+from keystile.store.pool import FAILURES, connect
 from tests.integration.embedded_server import (
     IS_ROOT,
     ask,
@@ -53,18 +54,21 @@ async def test_the_next_start_does_not_wait_for_anybody_to_clean_up(data: Path) 
         await commit_one(server.url)
 
 
-async def test_a_killed_server_is_started_again(data: Path, eventually: Any) -> None:
+async def test_a_killed_server_is_started_again(data: Path, eventually: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it is killed while it is being made ready: that connection ends in the middle of any of its steps."""
+    monkeypatch.setattr(embedded, "_LONGEST_PAUSE_S", 0.1)
     async with running(data) as server:
         watching = asyncio.create_task(server.watch())
         try:
             await commit_one(server.url)
-            for _ in range(2):
+            for _ in range(12):
                 before = server.pid
                 assert before is not None
                 os.kill(before, signal.SIGKILL)
 
                 async def answers(before: int = before) -> bool:
-                    with suppress(StoreError):
+                    assert not watching.done(), "nobody watches any more"
+                    with suppress(*FAILURES):
                         return server.pid != before and await ask(server.url, "SELECT n FROM kept") == 42
                     return False
 

@@ -15,10 +15,9 @@ import asyncpg
 
 from keystile._core import Writer
 from keystile.agent.records import usage_row
-from keystile.errors import StoreError
 from keystile.settings import Settings
 from keystile.store import gates, usage
-from keystile.store.pool import connect
+from keystile.store.pool import FAILURES, connect
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ class Flusher:
         try:
             async with asyncio.timeout(_DEADLINE_S):
                 await self._flush()
-        except (OSError, TimeoutError, StoreError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except FAILURES as error:
             logger.warning("usage cannot be written: %s; it is kept", str(error) or type(error).__name__)
             self.close()
             return False

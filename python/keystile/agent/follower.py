@@ -19,7 +19,7 @@ from keystile.agent.records import key_record, unix_ns
 from keystile.errors import GateError, GateFull, StoreError
 from keystile.settings import Settings
 from keystile.store import feed
-from keystile.store.pool import connect
+from keystile.store.pool import FAILURES, connect
 from keystile.store.records import GateKey, Poll, Snapshot
 
 logger = logging.getLogger(__name__)
@@ -51,13 +51,7 @@ class Follower:
         while self._writer.is_current:
             try:
                 await self._follow()
-            except (
-                OSError,
-                TimeoutError,
-                StoreError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ) as error:
+            except FAILURES as error:
                 logger.warning("the feed cannot be read: %s; trying again", error or type(error).__name__)
             await asyncio.sleep(self._poll_interval_s)
         # Whoever is still attached to the lost segment must look for the new one, whatever the stale policy.

@@ -13,7 +13,7 @@ import asyncpg
 
 from keystile.errors import BadCursor, StoreError
 from keystile.hub.errors import DatabaseUnavailable
-from keystile.store.pool import Connection, Pool, open_pool
+from keystile.store.pool import CLIENT_FAILURES, Connection, Pool, open_pool
 
 _ACQUIRE_S = 5.0
 _CLOSE_S = 5.0
@@ -35,7 +35,7 @@ def is_unavailable(error: BaseException) -> bool:
         return state.startswith(_BUSY_CLASSES) or state in _REFUSED_STATES
     if isinstance(error, StoreError):
         return not isinstance(error, BadCursor)
-    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError)
+    return isinstance(error, (OSError, TimeoutError, *CLIENT_FAILURES))
 
 
 class Database:

@@ -11,7 +11,6 @@ import threading
 from asyncio.subprocess import DEVNULL, Process
 from pathlib import Path
 
-import asyncpg
 import msgspec
 
 from keystile.errors import StoreError
@@ -21,11 +20,13 @@ from keystile.store.binaries import Binaries, find_binaries
 from keystile.store.cluster import Cluster
 from keystile.store.launch import DATA, Plan
 from keystile.store.leftovers import clear_leftovers
+from keystile.store.pool import FAILURES
 from keystile.store.server_log import ServerLog
 from keystile.store.socket_path import SocketPath
 
 _READY_S = 60.0
 _INIT_S = 120.0
+_STEP_S = 0.01
 _STEP_S = 0.01
 _FAST_STOP_S = 20.0
 _FIRST_PAUSE_S = 0.1
@@ -116,7 +117,7 @@ class EmbeddedPostgres:
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
             try:
                 await self._start_server()
-            except (StoreError, OSError) as error:
+            except FAILURES as error:
                 logger.error("PostgreSQL cannot be started again: %s", error)  # noqa: TRY400  it is no bug
 
     async def _start_server(self) -> None:
@@ -188,7 +189,7 @@ class EmbeddedPostgres:
         while True:
             try:
                 return await roles.ensure(self.admin_url)
-            except (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except FAILURES as error:
                 if process.returncode is not None:
                     raise StoreError(f"PostgreSQL did not start:\n{self._log.tail()}") from None
                 if loop.time() > deadline_s:

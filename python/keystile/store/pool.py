@@ -17,7 +17,10 @@ else:
     Connection = asyncpg.Connection | PoolConnectionProxy
     Pool = asyncpg.Pool
 
-_FAILURES = (asyncpg.InterfaceError, asyncpg.PostgresError, OSError, TimeoutError, ValueError)
+CLIENT_FAILURES = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises of its own accord; the second, where a connection ends in the middle of a step."""
+FAILURES = (*CLIENT_FAILURES, asyncpg.PostgresError, StoreError, OSError, TimeoutError)
+"""Every way in which work on a connection fails through no fault of the work."""
 _CONNECT_TIMEOUT_S = 10.0
 # Longer than the server's own limit, so that it acts only when the server no longer answers.
 _COMMAND_TIMEOUT_S = 40.0
@@ -39,7 +42,7 @@ async def connect(url: str, *, timeout_s: float = _CONNECT_TIMEOUT_S) -> asyncpg
             command_timeout=_COMMAND_TIMEOUT_S,
             server_settings=_SERVER_SETTINGS,
         )
-    except _FAILURES as error:
+    except (*FAILURES, ValueError) as error:
         raise _unreachable(error) from None
 
 
@@ -54,7 +57,7 @@ async def open_pool(url: str, *, min_size: int = 1, max_size: int = 8) -> Pool:
             command_timeout=_COMMAND_TIMEOUT_S,
             server_settings=_SERVER_SETTINGS,
         )
-    except _FAILURES as error:
+    except (*FAILURES, ValueError) as error:
         raise _unreachable(error) from None
 
 
