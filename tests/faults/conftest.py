@@ -7,8 +7,7 @@ from random import Random
 
 import pytest
 
-from keystile.store.embedded import EmbeddedPostgres
-from keystile.store.pool import connect
+from tests.faults.server import Server, serving
 from tests.faults.world import World, world_on
 
 
@@ -25,17 +24,30 @@ def random(seed: int, request: pytest.FixtureRequest) -> Random:
     return Random(f"{request.node.name}:{seed}")
 
 
+@pytest.fixture(scope="session")
+def is_long(request: pytest.FixtureRequest) -> bool:
+    """Whether a test has all the time that it wants."""
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture(scope="session")
+async def server() -> AsyncIterator[Server]:
+    """A server of the fault tests' own."""
+    async with serving() as server:
+        yield server
+
+
+@pytest.fixture
+async def database_url(server: Server) -> str:
+    """A migrated, empty database on it."""
+    return await server.database()
+
+
 @pytest.fixture(scope="module")
-async def world(postgres: EmbeddedPostgres, template: str, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+async def world(server: Server) -> AsyncIterator[World]:
     """Two machines, each with an agent and a worker; at the end, everything was counted."""
-    name = "faults_" + request.module.__name__.rpartition(".")[2]
-    admin = await connect(postgres.admin_url)
-    try:
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER keystile")
-        async with world_on(postgres.url.replace("@/keystile?", f"@/{name}?"), machines=2) as world:
-            await world.start()
-            yield world
-            await world.finish()
-            assert await world.judge_counts() > 0
-    finally:
-        await admin.close()
+    async with world_on(await server.database(), machines=2) as world:
+        await world.start()
+        yield world
+        await world.finish()
+        assert await world.judge_counts() > 0

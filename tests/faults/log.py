@@ -77,6 +77,10 @@ class Log:
         _ANSWER.pack_into(self._map, self._at + 8, now_ns(), secret, _NUMBERS[code], self._gate)
         self._at += _ENTRY.size
 
+    def lose(self) -> None:
+        """It will never be answered."""
+        self._at += _ENTRY.size
+
 
 def read(path: Path, first: int = 0) -> Iterator[Request]:
     """Every request of one worker, living or dead, from its `first` on."""
@@ -107,10 +111,10 @@ class Reader:
         found: list[Request] = []
         for path in self._folder.glob("*.log"):
             seen = self._seen.get(path, 0)
-            for request in read(path, seen):
-                if request.code == UNDER_WAY:
-                    break
-                found.append(request)
-                seen += 1
-            self._seen[path] = seen
+            requests = list(read(path, seen))
+            # Only the last one can still be answered.
+            if requests and requests[-1].code == UNDER_WAY:
+                requests.pop()
+            found += requests
+            self._seen[path] = seen + len(requests)
         return found

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from keystile import Gate
 from keystile.errors import GateError
 from tests.faults.proxy import Proxy
 from tests.faults.worker import Change, Orders
+from tests.processes.serving import command_line, parents
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
@@ -88,8 +90,8 @@ class Machine:
         gate = self.gate()
         return gate is not None and gate.fresh and gate.applied_revision >= revision
 
-    async def start_agent(self, *mutations: str, **environment: str) -> Process:
-        """One agent more: `keystile agent`. `mutations`: mechanisms to take out of it."""
+    async def start_agent(self, *mutations: str, command: Sequence[str] = ("agent",)) -> Process:
+        """One agent more: `keystile agent`, or another command. `mutations`: mechanisms to take out of it."""
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("KEYSTILE_")}
         with self.output.open("ab") as output:
             agent = await asyncio.create_subprocess_exec(
@@ -98,18 +100,39 @@ class Machine:
                 _AGENT,
                 str(os.getpid()),
                 " ".join(mutations),
-                "agent",
+                *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 cwd=ROOT,
-                env={**inherited, **self.environment, **environment},
+                env={**inherited, **self.environment},
             )
         self.agents.append(agent)
         return agent
 
-    async def start_worker(self, logs: Path, secrets: dict[int, str], *, pause_ms: float = 4.0) -> Process:
-        """One worker more, which begins with `secrets` (number → secret)."""
+    async def start_hub(self, *mutations: str) -> Process:
+        """An agent that serves the Hub too; `url` says where."""
+        self.output.unlink(missing_ok=True)
+        hub = await self.start_agent(*mutations, command=("serve", "--port", "0", "--workers", "2"))
+        await until(lambda: self.url is not None, f"{self.output} tells of a good start")
+        return hub
+
+    @property
+    def url(self) -> str | None:
+        """Where its Hub is, once there is one."""
+        found = re.search(r"Hub +(http://\S+)", self.output.read_text())
+        return found.group(1) if found else None
+
+    def hub_workers(self) -> list[int]:
+        """The processes that answer HTTP."""
+        mine = {agent.pid for agent in self.agents}
+        tree = parents()
+        return [pid for pid, parent in tree.items() if parent in mine and b"keystile.hub.worker" in command_line(pid)]
+
+    async def start_worker(
+        self, logs: Path, secrets: dict[int, str], *, pause_ms: float = 4.0, url: str | None = None
+    ) -> Process:
+        """One worker more, which begins with `secrets` (number → secret); with a `url`, it asks that Hub."""
         orders = Orders(
             parent=os.getpid(),
             segment=str(self.segment),
@@ -117,6 +140,7 @@ class Machine:
             gate=self.number,
             pause_ms=pause_ms,
             secrets=secrets,
+            url=url,
         )
         worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.faults.worker", stdin=PIPE, cwd=ROOT)
         self.workers.append(worker)
@@ -144,7 +168,8 @@ class Machine:
             assert worker.stdin is not None
             worker.stdin.close()
         for worker in workers:
-            await asyncio.wait_for(worker.wait(), PATIENCE_S)
+            status = await asyncio.wait_for(worker.wait(), PATIENCE_S)
+            assert status == 0, f"a worker failed with status {status}"
 
     async def stop_agents(self) -> None:
         """The agents flush once more and end."""

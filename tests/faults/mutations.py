@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from keystile._core import boottime
-from keystile.agent import flusher
 from keystile.agent.follower import Follower
 from keystile.store import feed, usage
 from keystile.store.pool import Connection
@@ -104,7 +103,7 @@ def naive_counts() -> None:
         await flush(conn, gate_id, machine, new)
         acknowledged.update({row.key_id: row for row in rows})
 
-    flusher.usage.flush = changed  # type: ignore[attr-defined]
+    usage.flush = changed
 
 
 def _difference(row: UsageRow, before: UsageRow | None) -> UsageRow:

@@ -272,7 +272,9 @@ class Proxy:
         link = Link(self, (reader, writer), server)
         self._links[link] = task
         try:
-            await link.run()
+            # The end of the proxy cancels it, which is no news to asyncio's server.
+            with contextlib.suppress(asyncio.CancelledError):
+                await link.run()
         finally:
             del self._links[link]
 

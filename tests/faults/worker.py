@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import time
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from random import Random
 
@@ -30,6 +31,8 @@ class Orders(msgspec.Struct):
     pause_ms: float
     """About how long it rests between two rounds."""
     secrets: dict[int, str] = {}
+    url: str | None = None
+    """A Hub to ask over HTTP, instead of the gate in this process."""
 
 
 class Change(msgspec.Struct):
@@ -70,12 +73,12 @@ def main() -> None:
     orders = msgspec.json.decode(lines.first(), type=Orders)
     die_with_parent(signal.SIGKILL, parent=orders.parent)
     secrets = orders.secrets
-    attachment = Attachment(path=orders.segment)
     log = Log(Path(orders.log), orders.gate)
+    asker = Application(orders.segment, log) if orders.url is None else Caller(orders.url, log)
     random = Random(orders.log)
     while not lines.ended:
         for number, secret in secrets.items():
-            ask(attachment, log, number, secret)
+            asker.ask(number, secret)
         time.sleep(random.random() * 2 * orders.pause_ms / 1_000)
         for line in lines.more():
             change = msgspec.json.decode(line, type=Change)
@@ -85,17 +88,50 @@ def main() -> None:
                 secrets[change.number] = change.secret
 
 
-def ask(attachment: Attachment, log: Log, number: int, secret: str) -> None:
-    """One request, as an application would make it."""
-    log.begin(number)
-    gate = attachment.ensure()
-    if gate is None:
-        log.end(number, "no_gate")
-        return
-    code = gate.check(secret).code
-    log.end(number, code)
-    if code == "gate_stale":
-        attachment.renew()
+class Application:
+    """Asks its machine's gate, as a middleware does."""
+
+    def __init__(self, segment: str, log: Log) -> None:
+        self._attachment = Attachment(path=segment)
+        self._log = log
+
+    def ask(self, number: int, secret: str) -> None:
+        """One request."""
+        self._log.begin(number)
+        gate = self._attachment.ensure()
+        if gate is None:
+            self._log.end(number, "no_gate")
+            return
+        code = gate.check(secret).code
+        self._log.end(number, code)
+        if code == "gate_stale":
+            self._attachment.renew()
+
+
+class Caller:
+    """Asks a Hub, as a proxy does, over a connection that it keeps."""
+
+    def __init__(self, url: str, log: Log) -> None:
+        self._client = HTTPConnection(url.removeprefix("http://"), timeout=30)
+        self._log = log
+
+    def ask(self, number: int, secret: str) -> None:
+        """One request; one that is cut off has no answer, and may have been counted."""
+        try:
+            if self._client.sock is None:
+                self._client.connect()
+        except OSError:
+            return
+        self._log.begin(number)
+        try:
+            self._client.request("GET", "/v1/authz", headers={"Authorization": f"Bearer {secret}"})
+            answer = self._client.getresponse()
+            body = answer.read()
+        except (OSError, HTTPException):
+            self._client.close()
+            self._log.lose()
+        else:
+            self._log.end(number, "ok" if answer.status == 200 else msgspec.json.decode(body)["code"])
 
 
 if __name__ == "__main__":

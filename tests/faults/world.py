@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
+
+import msgspec
 
 from keystile import digest, mint, new_key_id
 from keystile.catalogue_settings import DEFAULT_SCOPES, TierSetting
 from keystile.store import catalogue, feed, keys, tenants
-from keystile.store.pool import Connection, connect
+from keystile.store.pool import FAILURES, Connection, connect
 from keystile.store.records import NewKey
 from tests.faults.checker import Bounds, check, check_counts, report
 from tests.faults.history import Ending, History
-from tests.faults.log import Reader, Request, read_all
+from tests.faults.log import Log, Reader, Request, read_all
 from tests.faults.machine import PATIENCE_S, Machine, until
 from tests.faults.proxy import Proxy
+from tests.faults.server import MEMORY
 
 POLL_INTERVAL_MS = 40
 STALE_AFTER_MS = 800
 FLUSH_INTERVAL_MS = 50
 _NO_LIMIT = TierSetting(name="Boundless", rate=1_000_000_000, burst=1_000_000_000)
-_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 class World:
@@ -38,6 +42,7 @@ class World:
         self.logs.mkdir()
         self.pepper = secrets.token_bytes(32)
         self.machines: list[Machine] = []
+        self._asked = count(1)
         self._reader = Reader(self.logs)
         self.requests: list[Request] = []
         """What was answered and not judged yet."""
@@ -56,6 +61,7 @@ class World:
             "stale_after_ms": STALE_AFTER_MS,
             "flush_interval_ms": FLUSH_INTERVAL_MS,
             "capacity": 5_000,
+            "tiers": msgspec.json.encode([_NO_LIMIT]).decode(),
         }
         environment = {f"KEYSTILE_{name.upper()}": str(value) for name, value in {**usual, **settings}.items()}
         self.machines.append(Machine(len(self.machines), self.folder, proxy, environment))
@@ -77,14 +83,14 @@ class World:
         try:
             yield conn
         finally:
-            await conn.close(timeout=PATIENCE_S)
+            conn.terminate()
 
     async def issue(self, *, keys_: int = 1) -> list[int]:
         """New keys, which every worker checks once every machine knows them; the numbers of their secrets."""
         made = {len(self.history.key_of) + place: mint() for place in range(keys_)}
         async with self.connection() as conn, conn.transaction():
             for secret in made.values():
-                new = self._new(secret)
+                new = self.new_key(secret)
                 self.history.key_of.append(new.id)
                 await keys.insert(conn, new)
             revision = await feed.settle(conn)
@@ -93,15 +99,32 @@ class World:
             self.check(number, secret)
         return list(made)
 
+    def new_key(self, secret: str) -> NewKey:
+        """A key without limits, for the database."""
+        return NewKey(
+            id=new_key_id(),
+            tenant="home",
+            name="A key",
+            start=secret[:8],
+            last4=secret[-4:],
+            digest=digest(secret, self.pepper),
+            scopes=["PSA"],
+            tier=_NO_LIMIT.name,
+            created_by="test",
+        )
+
     async def revoke(self, number: int) -> tuple[Ending, int]:
-        """Revoke the key of a secret by a change of the database; with the revision that says so."""
+        """Revoke the key of a secret, all its secrets, in the database; with the revision that says so."""
         key_id = self.history.key_of[number]
-        ending = self.history.ending("revocation", number)
-        async with self.connection() as conn:
-            async with conn.transaction():
-                await keys.revoke(conn, key_id, None, None)
-                revision = await feed.settle(conn)
-            ending.committed()
+        ending = self.history.ending("revocation", *(n for n, one in enumerate(self.history.key_of) if one == key_id))
+        revision = None
+        while revision is None:
+            with contextlib.suppress(*FAILURES):
+                async with self.connection() as conn:
+                    async with conn.transaction():
+                        await keys.revoke(conn, key_id, None, None)
+                        revision = await feed.settle(conn)
+                    ending.committed()
         return ending, revision
 
     async def rotate(self, number: int, overlap_s: int) -> int:
@@ -157,6 +180,16 @@ class World:
         self.history.faults.clear()
         assert not found, report(found)
 
+    def ask(self, numbers: Iterable[int], secrets_: Mapping[int, str]) -> None:
+        """Ask every machine's gate about secrets here and now, as a worker would; written down like all else."""
+        for machine in self.machines:
+            gate = machine.gate()
+            assert gate is not None
+            log = Log(self.logs / f"{machine.number}-test-{next(self._asked)}.log", machine.number)
+            for number in numbers:
+                log.begin(number)
+                log.end(number, gate.check(secrets_[number]).code)
+
     async def asked(self, code: str, number: int, *gates: int) -> None:
         """Wait until the workers of these machines (none: all) were answered `code` for a secret."""
         left = set(gates) or {machine.number for machine in self.machines}
@@ -168,9 +201,12 @@ class World:
         await until(all_were, f"secret {number} is answered {code} by {left}")
 
     async def totals(self) -> dict[str, int]:
-        """What the database counted, by key."""
+        """What the database counted of the test's keys, by key."""
         async with self.connection() as conn:
-            return dict(await conn.fetch("SELECT key_id, requests FROM usage_totals"))
+            rows = await conn.fetch(
+                "SELECT key_id, requests FROM usage_totals WHERE key_id = ANY ($1)", self.history.key_of
+            )
+        return dict(rows)
 
     async def judge_counts(self, *, unsure: int = 0) -> int:
         """AssertionError where the database counted other than was answered; how many requests it counted."""
@@ -185,24 +221,11 @@ class World:
             await machine.destroy()
             await machine.proxy.__aexit__(None, None, None)
 
-    def _new(self, secret: str) -> NewKey:
-        return NewKey(
-            id=new_key_id(),
-            tenant="home",
-            name="A key",
-            start=secret[:8],
-            last4=secret[-4:],
-            digest=digest(secret, self.pepper),
-            scopes=["PSA"],
-            tier=_NO_LIMIT.name,
-            created_by="test",
-        )
-
 
 @asynccontextmanager
 async def world_on(url: str, *, machines: int = 1, **settings: object) -> AsyncIterator[World]:
     """A world on a migrated, empty database, its machines without processes yet."""
-    folder = Path(tempfile.mkdtemp(prefix="keystile-faults-", dir=_MEMORY))
+    folder = Path(tempfile.mkdtemp(prefix="keystile-faults-", dir=MEMORY))
     world = World(url, folder)
     try:
         async with world.connection() as conn, conn.transaction():
