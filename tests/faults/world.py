@@ -125,6 +125,8 @@ class World:
                         await keys.revoke(conn, key_id, None, None)
                         revision = await feed.settle(conn)
                     ending.committed()
+            # It may be away for a moment, and what was committed may be revoked once more.
+            await asyncio.sleep(0.01)
         return ending, revision
 
     async def rotate(self, number: int, overlap_s: int) -> int:

@@ -6,11 +6,11 @@ import asyncio
 from contextlib import AsyncExitStack
 from random import Random
 
-from tests.faults.scenarios.network import NetworkFault
+from tests.faults.scenarios.machines import MachineFault
 from tests.faults.world import STALE_AFTER_MS, World
 
 
-async def revoked_around(world: World, fault: NetworkFault, random: Random, *, longest_s: float | None = None) -> None:
+async def revoked_around(world: World, fault: MachineFault, random: Random, *, longest_s: float | None = None) -> None:
     """Keys are revoked at random moments around a fault on some machines, which must then recover by themselves.
 
     The fault lasts `longest_s`, or up to twice the time after which a gate refuses.
@@ -24,7 +24,7 @@ async def revoked_around(world: World, fault: NetworkFault, random: Random, *, l
         before = asyncio.create_task(_revoke_after(world, doomed[0], random.uniform(0, 0.05)))
         await asyncio.sleep(random.uniform(0, 0.05))
         for machine in victims:
-            await stack.enter_async_context(fault(machine.proxy, random))
+            await stack.enter_async_context(fault(machine, random))
         during = asyncio.create_task(_revoke_after(world, doomed[1], random.uniform(0, lasting_s)))
         await asyncio.sleep(lasting_s)
     noted.ended()

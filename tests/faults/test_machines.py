@@ -1,4 +1,4 @@
-"""A network that fails: no accept outlives its bound, every gate recovers without a hand, everything is counted."""
+"""Faults of a machine: no accept outlives its bound, gates recover without a hand, everything is counted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from tests.faults.scenarios.network import FAULTS
+from tests.faults.scenarios.machines import FAULTS
 from tests.faults.scenarios.revocations import revoked_around
 from tests.faults.world import World
 
