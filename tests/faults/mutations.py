@@ -92,6 +92,31 @@ def highest_number() -> None:
     feed.poll = changed
 
 
+def repeating_feed() -> None:
+    """No mutation, but a bad network: each page carries everything of the last 50 revisions once more."""
+    poll = feed.poll
+
+    async def changed(conn: Connection, after_rev: int, **options: Any) -> Poll:
+        before = max(0, after_rev - 50)
+        answer = await poll(conn, before, **options)
+        seen = max(0, answer.revs_seen - (after_rev - before))
+        return msgspec.structs.replace(answer, after_rev=after_rev, revs_seen=seen, keys=answer.keys * 2)
+
+    feed.poll = changed
+
+
+def shuffling_feed() -> None:
+    """The same, and the keys of a page in the reverse order."""
+    repeating_feed()
+    poll = feed.poll
+
+    async def changed(conn: Connection, after_rev: int, **options: Any) -> Poll:
+        answer = await poll(conn, after_rev, **options)
+        return msgspec.structs.replace(answer, keys=answer.keys[::-1])
+
+    feed.poll = changed
+
+
 def naive_counts() -> None:
     """What is new is sent as a difference, and once more if its arrival is in doubt."""
     flush = usage.flush

@@ -10,6 +10,7 @@ from tests.faults import mutations
 from tests.faults.scenarios import feed
 from tests.faults.world import STALE_AFTER_MS, world_on
 
+_SCENARIOS = (feed.cut_off, feed.late_answer, feed.reloads, feed.forgotten_changes)
 _RECOVERY_S = 3 * STALE_AFTER_MS / 1_000
 
 
@@ -36,7 +37,7 @@ async def test_a_mechanism_that_is_missing_is_noticed(
 async def test_with_its_mechanisms_it_survives(database_url: str) -> None:
     async with world_on(database_url) as world:
         await world.start()
-        for scenario in (feed.cut_off, feed.late_answer, feed.reloads, feed.forgotten_changes):
+        for scenario in (*_SCENARIOS, feed.rotated_then_revoked):
             await scenario(world)
             world.judge()
         await world.finish()
@@ -58,3 +59,20 @@ async def test_a_cursor_on_a_sequence_misses_them(database_url: str) -> None:
         assert await feed.many_writers(world, Random(1), writers=16, changes=20) > 0
         with pytest.raises(AssertionError, match=r"(?m)^confirmed: "):
             world.judge()
+
+
+async def test_starting_during_a_burst_of_revocations(database_url: str, random: Random) -> None:
+    async with world_on(database_url) as world:
+        await world.start()
+        await feed.burst(world, random)
+        world.judge()
+        await world.finish()
+        await world.judge_counts()
+
+
+@pytest.mark.parametrize("harmless", ["repeating_feed", "shuffling_feed"])
+async def test_pages_that_come_twice_or_shuffled_do_no_harm(database_url: str, harmless: str) -> None:
+    async with world_on(database_url) as world:
+        await world.start(harmless)
+        await feed.repeated_pages(world)
+        world.judge()

@@ -21,7 +21,7 @@ from keystile.store.pool import FAILURES, Connection, connect
 from keystile.store.records import NewKey
 from tests.faults.checker import Bounds, check, check_counts, report
 from tests.faults.history import Ending, History
-from tests.faults.log import Log, Reader, Request, read_all
+from tests.faults.log import Log, Reader, Request, now_ns, read_all
 from tests.faults.machine import PATIENCE_S, Machine, until
 from tests.faults.proxy import Proxy
 from tests.faults.server import MEMORY
@@ -193,11 +193,16 @@ class World:
                 log.end(number, gate.check(secrets_[number]).code)
 
     async def asked(self, code: str, number: int, *gates: int) -> None:
-        """Wait until the workers of these machines (none: all) were answered `code` for a secret."""
+        """Wait until the workers of these machines (none: all) ask anew and are answered `code` for a secret."""
         left = set(gates) or {machine.number for machine in self.machines}
+        since_ns, seen = now_ns(), len(self.read())
 
         def all_were() -> bool:
-            left.difference_update(one.gate for one in self.read() if (one.secret, one.code) == (number, code))
+            nonlocal seen
+            for one in self.read()[seen:]:
+                if one.start_ns >= since_ns and (one.secret, one.code) == (number, code):
+                    left.discard(one.gate)
+            seen = len(self.requests)
             return not left
 
         await until(all_were, f"secret {number} is answered {code} by {left}")

@@ -128,3 +128,58 @@ async def _write(world: World, share: list[int], random: Random) -> None:
                     await feed.settle(conn)
                 await asyncio.sleep(random.uniform(0, 0.003))
             ending.committed()
+
+
+async def burst(world: World, random: Random) -> None:
+    """Workers, and another machine with its first snapshot, start while keys are revoked one after another."""
+    good, *doomed = await world.issue(keys_=40)
+    newcomer = await world.add_machine()
+    revoking = asyncio.create_task(_one_by_one(world, doomed, random))
+    await newcomer.start_agent()
+    for machine in world.machines[:-1]:
+        await machine.start_worker(world.logs, world.secrets)
+    await until(lambda: newcomer.fresh, "the newcomer is ready")
+    await newcomer.start_worker(world.logs, world.secrets)
+    await world.everywhere(await revoking)
+    for ending in world.history.endings:
+        ending.confirmed()
+    for number in (good, doomed[0], doomed[-1]):
+        await world.asked("ok" if number == good else "revoked_key", number)
+
+
+async def _one_by_one(world: World, numbers: list[int], random: Random) -> int:
+    """Revoke until the newcomer is ready, at least; the last revision."""
+    revision = 0
+    for place, number in enumerate(numbers):
+        if place == len(numbers) // 2:
+            await until(lambda: world.machines[-1].fresh, "the newcomer is ready")
+        _, revision = await world.revoke(number)
+        await asyncio.sleep(random.uniform(0, 0.05))
+    return revision
+
+
+async def rotated_then_revoked(world: World) -> None:
+    """A key has two secrets for a while, and is revoked meanwhile: both end."""
+    (old,) = await world.issue()
+    new = await world.rotate(old, overlap_s=600)
+    await world.asked("ok", old)
+    await world.asked("ok", new)
+    _, revision = await world.revoke(new)
+    await world.everywhere(revision)
+    world.history.endings[-1].confirmed()
+    await world.asked("revoked_key", old)
+    await world.asked("revoked_key", new)
+
+
+async def repeated_pages(world: World) -> None:
+    """Changes are delivered again, in another order, long after they were applied."""
+    numbers = await world.issue(keys_=4)
+    for number in numbers[:2]:
+        _, revision = await world.revoke(number)
+    await world.everywhere(revision)
+    for ending in world.history.endings:
+        ending.confirmed()
+    for _ in range(5):
+        await world.everywhere(await _silently(world))
+    for number in numbers:
+        await world.asked("revoked_key" if number in numbers[:2] else "ok", number)
