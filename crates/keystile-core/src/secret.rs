@@ -43,6 +43,16 @@ impl Prefix {
         &self.bytes[..usize::from(self.len)]
     }
 
+    /// Whether `text`, of at least [`MAX_PREFIX_LEN`] bytes, begins with it: one comparison of one wide word.
+    #[inline]
+    fn begins(&self, text: &[u8]) -> bool {
+        let beyond = 8 * (MAX_PREFIX_LEN as u32 - u32::from(self.len));
+        text.first_chunk().is_some_and(|head| {
+            let differences = u128::from_le_bytes(*head) ^ u128::from_le_bytes(self.bytes);
+            differences << beyond == 0
+        })
+    }
+
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -69,8 +79,7 @@ impl<'a> KeyText<'a> {
     #[must_use]
     #[inline]
     pub fn outlined(presented: &'a [u8], prefix: &Prefix) -> Option<Self> {
-        let head = prefix.as_bytes();
-        let fits = presented.len() == head.len() + RANDOM_LEN + CHECKSUM_LEN && presented.starts_with(head);
+        let fits = presented.len() == usize::from(prefix.len) + RANDOM_LEN + CHECKSUM_LEN && prefix.begins(presented);
         fits.then_some(Self(presented))
     }
 

@@ -6,6 +6,7 @@ mod decision;
 mod errors;
 mod gate;
 mod keys;
+mod pool;
 mod record;
 mod text;
 mod writer;

@@ -7,7 +7,7 @@ use crate::digest::PEPPER_WORDS;
 use crate::scope::{MAX_NAME_LEN, MAX_SCOPES};
 
 pub(crate) const MAGIC: u64 = u64::from_be_bytes(*b"KEYSTILE");
-pub(crate) const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 2;
 
 pub(crate) const WORD: usize = 8;
 pub(crate) const PAGE: usize = 4096 / WORD;
