@@ -6,78 +6,21 @@ import asyncio
 import contextlib
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from keystile import Gate, digest, mint, new_key_id
+from keystile import Gate
 from keystile.agent.agent import Agent
 from keystile.errors import GateError
-from keystile.pepper import pepper_bytes
-from keystile.settings import DEFAULT_SCOPES, DEFAULT_TIERS, Settings, segment_path
-from keystile.store import catalogue, feed, keys, tenants, usage
+from keystile.settings import Settings, segment_path
+from keystile.store import feed, keys, usage
 from keystile.store.pool import Connection
-from keystile.store.records import NewKey, Poll
+from keystile.store.records import Poll
+from tests.integration.following import issue, running
 
 Eventually = Callable[..., Awaitable[None]]
-
-
-@pytest.fixture
-async def settings(tmp_path: Path, database_url: str, conn: Connection) -> Settings:
-    """Settings for an agent of the test's own, on a database with the default catalogue and a home tenant."""
-    made = Settings(
-        data=tmp_path,
-        database_url=database_url,
-        segment=tmp_path / "gate",
-        capacity=1_000,
-        poll_interval_ms=50,
-        stale_after_ms=1_000,
-        flush_interval_ms=50,
-    )
-    pepper_bytes(made, create=True)
-    async with conn.transaction():
-        await catalogue.apply(conn, DEFAULT_SCOPES, DEFAULT_TIERS)
-        await tenants.insert(conn, "home", "Home", home=True)
-    return made
-
-
-@contextlib.asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Agent]:
-    """An agent that has loaded everything."""
-    assert settings.database_url is not None
-    agent = Agent(settings, settings.database_url)
-    task = asyncio.create_task(agent.run())
-    ready = asyncio.create_task(agent.ready.wait())
-    await asyncio.wait({task, ready}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
-    try:
-        assert agent.ready.is_set()
-        yield agent
-    finally:
-        ready.cancel()
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def issue(conn: Connection, settings: Settings, *, expires_at: datetime | None = None) -> tuple[str, str]:
-    """A new key straight into the database; its id and its secret."""
-    secret, key_id = mint(), new_key_id()
-    new = NewKey(
-        id=key_id,
-        tenant="home",
-        name="A key",
-        start=secret[:8],
-        last4=secret[-4:],
-        digest=digest(secret, pepper_bytes(settings)[0]),
-        scopes=["PSA"],
-        tier="Enterprise",
-        created_by="test",
-        expires_at=expires_at,
-    )
-    await keys.insert(conn, new)
-    return key_id, secret
 
 
 async def test_every_change_reaches_the_gate(settings: Settings, conn: Connection, eventually: Eventually) -> None:

@@ -8,6 +8,7 @@ import logging
 from keystile._core import Gate, Writer
 from keystile.agent.flusher import Flusher
 from keystile.agent.follower import Follower
+from keystile.agent.housekeeper import Housekeeper
 from keystile.errors import GateBusy, GateError
 from keystile.pepper import pepper_bytes
 from keystile.settings import Settings, segment_path
@@ -78,13 +79,17 @@ class Agent:
         """Until the segment's files are gone."""
         follower = Follower(self._settings, self._url, writer)
         flusher = Flusher(self._settings, self._url, writer)
+        housekeeper = Housekeeper(self._url)
         try:
             async with asyncio.TaskGroup() as tasks:
-                flushing = tasks.create_task(flusher.run(), name="flusher")
-                announcing = tasks.create_task(self._announce(follower), name="announcer")
+                beside = [
+                    tasks.create_task(flusher.run(), name="flusher"),
+                    tasks.create_task(housekeeper.run(), name="housekeeper"),
+                    tasks.create_task(self._announce(follower), name="announcer"),
+                ]
                 await follower.run()
-                flushing.cancel()
-                announcing.cancel()
+                for task in beside:
+                    task.cancel()
         finally:
             # Also when cancelled: what was counted until now is worth one more try.
             await asyncio.shield(flusher.try_flush())

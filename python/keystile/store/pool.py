@@ -33,14 +33,19 @@ _SERVER_SETTINGS = {
 }
 
 
-async def connect(url: str, *, timeout_s: float = _CONNECT_TIMEOUT_S) -> asyncpg.Connection[asyncpg.Record]:
-    """One connection of the caller's own. StoreError when the database cannot be reached."""
+async def connect(
+    url: str, *, timeout_s: float = _CONNECT_TIMEOUT_S, durable: bool = True
+) -> asyncpg.Connection[asyncpg.Record]:
+    """One connection of the caller's own. StoreError when the database cannot be reached.
+
+    Unless `durable`, a commit does not wait for the disk: a crash of the server may take the last ones back.
+    """
     try:
         return await asyncpg.connect(
             url,
             timeout=timeout_s,
             command_timeout=_COMMAND_TIMEOUT_S,
-            server_settings=_SERVER_SETTINGS,
+            server_settings=_SERVER_SETTINGS if durable else {**_SERVER_SETTINGS, "synchronous_commit": "off"},
         )
     except (*FAILURES, ValueError) as error:
         raise _unreachable(error) from None
