@@ -9,6 +9,11 @@ from asyncpg.pool import PoolConnectionProxy
 
 from keystile.errors import StoreError
 
+
+class Unfit(StoreError):
+    """The database answers, but Keystile cannot work on it; trying again does not help."""
+
+
 # asyncpg's classes take type parameters in its stubs but not at run time, where frameworks read annotations.
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
@@ -72,4 +77,6 @@ def _unreachable(error: BaseException) -> StoreError:
         return StoreError("the database URL is malformed")
     if isinstance(error, TimeoutError):
         return StoreError("the database cannot be reached: it did not answer in time")
+    if "startup parameter" in str(error):
+        return Unfit(f"a connection pooler before the database refuses what keystile needs ({error}); go past it")
     return StoreError(f"the database cannot be reached: {error}")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from keystile.cli.database import running_url
 from keystile.cli.failure import CommandError
 from keystile.cli.output import note
 from keystile.cli.serve.keeper import AgentKeeper
 from keystile.cli.serve.signals import StopSignals
+from keystile.errors import StoreError
 from keystile.settings import Settings, segment_path
+from keystile.store.fitness import Unfit, check_fitness
+
+logger = logging.getLogger(__name__)
 
 
 async def run_agent(settings: Settings) -> None:
@@ -19,6 +24,7 @@ async def run_agent(settings: Settings) -> None:
         raise CommandError(
             f"no database: set KEYSTILE_DATABASE_URL, or start `keystile serve` on {settings.data} first"
         )
+    await _check(url)
     signals = StopSignals()
     keeper = AgentKeeper(settings, url)
     stopping = asyncio.create_task(signals.stop.wait())
@@ -34,3 +40,13 @@ async def run_agent(settings: Settings) -> None:
         ready.cancel()
         stopping.cancel()
         await keeper.stop()
+
+
+async def _check(url: str) -> None:
+    """Refuse a database that will never do; one that is away may come back."""
+    try:
+        await check_fitness(url, migrated=True)
+    except Unfit:
+        raise
+    except StoreError as error:
+        logger.warning("%s; trying again", error)
