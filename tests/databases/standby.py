@@ -19,11 +19,20 @@ class Line:
     """A TCP port that leads to a server's socket. PostgreSQL sees this process at its end, whoever dials."""
 
     def __init__(self, server: EmbeddedPostgres) -> None:
-        query = parse_qs(urlsplit(server.admin_url).query)
-        self._socket = f"{query['host'][0]}/.s.PGSQL.{query['port'][0]}"
+        self.lead_to(server)
         self._listener: asyncio.Server | None = None
         self._calls: set[asyncio.Task[None]] = set()
         self.port = 0
+
+    def lead_to(self, server: EmbeddedPostgres) -> None:
+        """Lead the next calls to this server."""
+        query = parse_qs(urlsplit(server.admin_url).query)
+        self._socket = f"{query['host'][0]}/.s.PGSQL.{query['port'][0]}"
+
+    @property
+    def url(self) -> str:
+        """The database `keystile` over this line."""
+        return f"postgresql://keystile@127.0.0.1:{self.port}/keystile?sslmode=disable"
 
     async def open(self) -> None:
         """Let calls through; on the same port as before."""
@@ -75,6 +84,17 @@ class Pair:
             written = await here.fetchval("SELECT pg_current_wal_flush_lsn()::text")
             level = "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn"
             await eventually(lambda: there.fetchval(level, written))
+        finally:
+            here.terminate()
+            there.terminate()
+
+    async def cut_off_standby(self) -> None:
+        """Let the standby hear nothing more, while everybody else still reaches the primary."""
+        here, there = await connect(self.primary.admin_url), await connect(self.standby.admin_url)
+        try:
+            await there.execute("ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=1'")
+            await there.execute("SELECT pg_reload_conf()")
+            await here.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_replication")
         finally:
             here.terminate()
             there.terminate()

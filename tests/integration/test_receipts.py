@@ -175,7 +175,7 @@ async def test_a_database_that_was_set_back_is_told_from_one_that_went_on() -> N
 
     def answer(**fields: object) -> Report:
         known: dict[str, object] = {"epoch": epoch, "timeline": 1, "head": 9, "stamp": then, "absent": 0}
-        known |= {"now": then, "registered": True}
+        known |= {"now": then, "registered": True, "settled": True}
         known |= dict.fromkeys(("quarantined_since", "needed_epoch", "needed_rev"))
         return Report(**{**known, **fields})  # type: ignore[arg-type]
 

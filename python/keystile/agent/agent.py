@@ -10,6 +10,7 @@ from keystile.agent.flusher import Flusher
 from keystile.agent.follower import Follower
 from keystile.agent.holder import Holder, end, sign
 from keystile.agent.housekeeper import Housekeeper
+from keystile.agent.tombstones import Tombstones, tombstones_path
 from keystile.agent.vigil import Vigil, patience_s
 from keystile.errors import GateBusy, GateError
 from keystile.pepper import pepper_bytes
@@ -109,7 +110,8 @@ class Agent:
 
     async def _keep(self, writer: Writer) -> None:
         """Until the segment's files are gone."""
-        follower = Follower(self._settings, self._url, writer)
+        tombstones = Tombstones(tombstones_path(self._settings))
+        follower = Follower(self._settings, self._url, writer, tombstones)
         flusher = Flusher(self._settings, self._url, writer)
         housekeeper = Housekeeper(self._url)
         try:
@@ -127,3 +129,4 @@ class Agent:
             # Also when cancelled: what was counted until now is worth one more try.
             await asyncio.shield(flusher.try_flush())
             flusher.close()
+            tombstones.close()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
+
+import msgspec
 
 from keystile._core import Writer
 from keystile.agent.records import key_record
+from keystile.agent.tombstones import Tombstones
 from keystile.errors import GateError, GateFull
 from keystile.store.records import GateKey, Poll, Snapshot
 
@@ -19,8 +23,11 @@ _KEYS_PER_STEP = 1_000
 class Loader:
     """Puts what the feed tells into one segment."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, tombstones: Tombstones) -> None:
         self._writer = writer
+        self._tombstones = tombstones
+        self.forgotten: dict[str, datetime] = {}
+        """Keys that the database takes for good, and this machine remembers to be revoked."""
 
     def apply(self, poll: Poll) -> bool:
         """Apply a poll's keys; False if they do not fit what is known, as when a tier is missing."""
@@ -44,6 +51,7 @@ class Loader:
         logger.info("loaded %d keys at revision %d", len(snapshot.keys), snapshot.rev)
 
     def _put(self, key: GateKey) -> bool:
+        key = self._remembered(key)
         try:
             self._writer.put(key_record(key))
         except GateFull as error:
@@ -55,3 +63,14 @@ class Loader:
             logger.warning("%s cannot be understood: %s", key.id, error)
             return False
         return True
+
+    def _remembered(self, key: GateKey) -> GateKey:
+        """The key as it is with what this machine remembers: once revoked, always revoked."""
+        if key.revoked_at is not None:
+            self._tombstones.add(key.id, key.revoked_at)
+            return key
+        revoked_at = self._tombstones.get(key.id)
+        if revoked_at is None:
+            return key
+        self.forgotten[key.id] = revoked_at
+        return msgspec.structs.replace(key, revoked_at=revoked_at)

@@ -50,8 +50,10 @@ class Report(Struct, frozen=True, kw_only=True):
     """That of the reported revision in this database; None where it is not there, or no longer."""
     now: datetime
     registered: bool
+    settled: bool
+    """Whether this epoch and timeline have outlasted every lease from before them."""
     absent: int
-    """How many other gates that may hold a lease have not reported on this epoch and timeline."""
+    """How many other gates that may hold a lease have not reported on this epoch and timeline; 0 once settled."""
     quarantined_since: datetime | None
     needed_epoch: UUID | None
     needed_rev: int | None
@@ -121,10 +123,13 @@ async def register(conn: Connection, gate: Registration) -> None:
         )
 
 
-async def report(conn: Connection, gate_id: bytes, position: Position, lease_ms: int | None) -> Report:
+async def report(
+    conn: Connection, gate_id: bytes, position: Position, lease_ms: int | None, *, durable: bool = True
+) -> Report:
     """Note what a gate has applied, and learn where the feed stands: one statement, one snapshot.
 
-    `lease_ms`: how long its leases are; None while it may hold one that an agent before this one gave.
+    `lease_ms`: how long its leases are; None while it may hold one that an agent before this one gave. Not `durable`:
+    what is applied would be forgotten with the gate's machine, and is no receipt.
     StoreError for a replica.
     """
     try:
@@ -136,6 +141,7 @@ async def report(conn: Connection, gate_id: bytes, position: Position, lease_ms:
             position.rev,
             position.stamp,
             lease_ms,
+            durable,
         )
     except asyncpg.ReadOnlySQLTransactionError:
         raise StoreError("the database is a read-only replica; point keystile at the primary") from None

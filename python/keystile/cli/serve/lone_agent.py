@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from keystile import Gate
 from keystile.agent.agent import Agent
 from keystile.agent.process import cause
 from keystile.cli.database import running_url
@@ -37,7 +38,9 @@ async def run_agent(settings: Settings) -> None:
     try:
         await asyncio.wait({keeper.task, stopping, ready}, return_when=asyncio.FIRST_COMPLETED)
         if ready.done():
-            note(f"The gate at {segment_path(settings)} is fresh.")
+            path = segment_path(settings)
+            fresh = Gate.attach(path).fresh
+            note(f"The gate at {path} is fresh." if fresh else f"The gate at {path} refuses; the log says why.")
             await asyncio.wait({keeper.task, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if keeper.task.done():
             keeper.task.result()
