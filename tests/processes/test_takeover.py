@@ -22,10 +22,10 @@ from keystile.agent.holder import holder_of
 from keystile.agent.vigil import Vigil
 from keystile.errors import GateError
 from keystile.settings import Settings, segment_path
-from tests.processes.serving import PROGRAM, Serve, eventually
+from tests.processes.serving import PROGRAM, Serve, eventually, run
 
 Start = Callable[..., Serve]
-STALE_AFTER_S = 3.0
+STALE_AFTER_S = 5.0
 
 
 @pytest.fixture(autouse=True)
@@ -219,3 +219,15 @@ def test_a_worker_that_hangs_delays_no_revocation(serve: Start) -> None:
         assert time.monotonic() - started_s < 60
     finally:
         os.kill(stopped, signal.SIGCONT)
+
+
+def test_an_agent_that_cannot_start_ends_serve_in_plain_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exposed = tmp_path / "exposed"
+    exposed.mkdir()
+    exposed.chmod(0o777)
+    monkeypatch.setenv("KEYSTILE_SEGMENT", str(exposed / "gate"))
+    ended = run("serve", "--port", "0", data=tmp_path / "data")
+    assert ended.returncode == 1
+    assert "other users can exchange files in this folder" in ended.stderr
+    assert "the agent cannot start" in ended.stderr
+    assert "Traceback" not in ended.stderr

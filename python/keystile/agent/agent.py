@@ -110,23 +110,30 @@ class Agent:
 
     async def _keep(self, writer: Writer) -> None:
         """Until the segment's files are gone."""
-        tombstones = Tombstones(tombstones_path(self._settings))
-        follower = Follower(self._settings, self._url, writer, tombstones)
         flusher = Flusher(self._settings, self._url, writer)
-        housekeeper = Housekeeper(self._url)
         try:
             async with asyncio.TaskGroup() as tasks:
-                beside = [
-                    tasks.create_task(self._beat(writer), name="heartbeat"),
-                    tasks.create_task(flusher.run(), name="flusher"),
-                    tasks.create_task(housekeeper.run(), name="housekeeper"),
-                    tasks.create_task(self._announce(follower), name="announcer"),
-                ]
-                await follower.run()
-                for task in beside:
-                    task.cancel()
+                beating = tasks.create_task(self._beat(writer), name="heartbeat")
+                # A long list takes a while to read, in which this agent must not look as if it hung.
+                tombstones = await asyncio.to_thread(Tombstones, tombstones_path(self._settings))
+                try:
+                    await self._follow(Follower(self._settings, self._url, writer, tombstones), flusher)
+                finally:
+                    tombstones.close()
+                beating.cancel()
         finally:
             # Also when cancelled: what was counted until now is worth one more try.
             await asyncio.shield(flusher.try_flush())
             flusher.close()
-            tombstones.close()
+
+    async def _follow(self, follower: Follower, flusher: Flusher) -> None:
+        """Follow until the segment's files are gone, and do the rest beside."""
+        async with asyncio.TaskGroup() as tasks:
+            beside = [
+                tasks.create_task(flusher.run(), name="flusher"),
+                tasks.create_task(Housekeeper(self._url).run(), name="housekeeper"),
+                tasks.create_task(self._announce(follower), name="announcer"),
+            ]
+            await follower.run()
+            for task in beside:
+                task.cancel()

@@ -50,7 +50,8 @@ class Roster:
         self._reports = seen
         if self._history != (epoch, timeline):
             self._history, self._since_ns, self._settled = (epoch, timeline), answered_ns, False
-        longest_ms = max((gate.longest_lease_ms for gate in gates), default=0)
-        if not self._settled and asked_ns - self._since_ns > receipts.surely_over_ns(longest_ms):
+        if self._settled or not gates:
+            return
+        if asked_ns - self._since_ns > receipts.surely_over_ns(gates[0].longest_lease_ms):
             await receipts.settle(conn, epoch, timeline)
             self._settled = True
