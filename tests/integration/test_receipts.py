@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -12,6 +13,8 @@ import pytest
 
 from keystile import Gate
 from keystile._core import boottime
+from keystile.agent.roster import Roster
+from keystile.agent.tombstones import Tombstones, tombstones_path
 from keystile.settings import Settings, segment_path
 from keystile.store import feed, keys, receipts
 from keystile.store.pool import Connection, connect
@@ -225,3 +228,64 @@ async def test_revoking_by_hand_reaches_the_receipt_too(
 
         await eventually(all_have_it)
         assert gate.check(secret).code == "revoked_key"
+
+
+@pytest.mark.parametrize("per_connection", [True, False], ids=["anew", "paired: kept over connections"])
+async def test_whoever_lost_the_connection_begins_to_watch_anew(
+    settings: Settings,
+    conn: Connection,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+    per_connection: bool,
+) -> None:
+    """A server that crashed may have lost the report by which the gate is alive, and a crash ends connections."""
+    if not per_connection:
+        kept = Roster()
+        monkeypatch.setattr("keystile.agent.follower.Roster", lambda: kept)
+    await receipts.register(conn, silent(stale_after_ms=2_000))
+
+    async def lapsed() -> bool:
+        row = await of(conn, SILENT)
+        return row is not None and row.lapsed
+
+    async with running(settings):
+        for _ in range(8):
+            await asyncio.sleep(0.6)
+            await conn.execute(
+                """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+            )
+        assert await lapsed() == (not per_connection)
+        await eventually(lapsed)
+
+
+@pytest.mark.parametrize("remembering", [True, False], ids=["on disk", "paired: not on disk"])
+async def test_a_receipt_for_a_revocation_means_that_it_is_on_the_disk(
+    settings: Settings,
+    conn: Connection,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+    remembering: bool,
+) -> None:
+    sync = Tombstones.sync
+
+    def slow(self: Tombstones, mark: Position | None) -> None:
+        time.sleep(0.02)
+        if remembering:
+            sync(self, mark)
+
+    monkeypatch.setattr(Tombstones, "sync", slow)
+    found = []
+    async with running(settings):
+        for _ in range(10):
+            key_id, _ = await issue(conn, settings)
+            async with conn.transaction():
+                await keys.revoke(conn, key_id, None, None)
+                revision = await feed.settle(conn)
+
+            async def applied(revision: int = revision) -> bool:
+                return all(gate.applied for gate in (await receipts.standings(conn, revision)).gates)
+
+            await eventually(applied)
+            found.append(Tombstones(tombstones_path(settings)).get(key_id) is not None)
+    assert found == [remembering] * 10

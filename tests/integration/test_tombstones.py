@@ -176,6 +176,51 @@ async def test_a_database_that_was_set_back_and_went_on_is_noticed(
     assert await is_revoked(url, key_id)
 
 
+@pytest.mark.parametrize("stamped", [True, False], ids=["stamped", "paired: by number alone"])
+async def test_a_set_back_while_nobody_listened_is_noticed_by_the_stamp(
+    *,
+    settings: Settings,
+    conn: Connection,
+    backup: Backup,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+    stamped: bool,
+) -> None:
+    """The agent lives on, and the database comes back at a later revision than before: of another history."""
+    url, report, away = str(settings.database_url), receipts.report, asyncio.Event()
+
+    async def reporting(*known: object, **more: object) -> Report:
+        if away.is_set():
+            raise OSError
+        return await report(*known, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(receipts, "report", reporting)
+    if not stamped:
+        monkeypatch.setattr(Report, "goes_on_from", lambda self, known: self.head >= known.rev and known.rev > 0)
+        monkeypatch.setattr(Report, "was_set_back", lambda *_: False)
+    await backup.take()
+    async with running(settings):
+        gate = Gate.attach(segment_path(settings))
+        conn = await connect(url)
+        await issue(conn, settings)
+        lost_id, lost = await issue(conn, settings)
+        await eventually(lambda: gate.check(lost))
+        reached = gate.applied_revision
+        await conn.close()
+        away.set()
+        await backup.restore()
+        conn = await connect(url)
+        _, early = await issue(conn, settings)
+        while (await feed.poll(conn, 0)).head <= reached:
+            _, late = await issue(conn, settings)
+        away.clear()
+        await eventually(lambda: gate.check(late))
+        assert bool(gate.check(early)) == stamped
+        assert (gate.check(lost).code == "unknown_key") == stamped
+        assert await keys.get(conn, lost_id, None) is None
+        await conn.close()
+
+
 async def pair_with_a_key(pair: Pair, folder: Path, eventually: Eventually) -> tuple[Settings, str, str]:
     """A primary with a schema and one key, which the standby has too; settings that lead there over the line."""
     conn = await connect(pair.primary.url)
