@@ -22,6 +22,8 @@ from keystile.agent.holder import holder_of
 from keystile.agent.vigil import Vigil
 from keystile.errors import GateError
 from keystile.settings import Settings, segment_path
+from keystile.store import quarantine
+from keystile.store.pool import Connection
 from tests.processes.serving import PROGRAM, Serve, eventually, run
 
 Start = Callable[..., Serve]
@@ -231,3 +233,16 @@ def test_an_agent_that_cannot_start_ends_serve_in_plain_words(tmp_path: Path, mo
     assert "other users can exchange files in this folder" in ended.stderr
     assert "the agent cannot start" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+async def test_serve_starts_in_quarantine_and_says_so(
+    serve: Start, database_url: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYSTILE_DATABASE_URL", database_url)
+    await quarantine.begin(conn)
+    server = await asyncio.to_thread(serve().started)
+    assert "in quarantine" in server.log.read_text()
+    answer = await asyncio.to_thread(httpx.get, f"{server.url}/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "quarantined")
+    await quarantine.lift(conn)
+    await asyncio.to_thread(eventually, lambda: httpx.get(f"{server.url}/readyz").is_success, "it is ready")

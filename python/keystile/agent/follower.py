@@ -132,8 +132,10 @@ class Follower:
 
     async def _report(self, conn: _Connection) -> Report:
         lease_ms = self._gate.stale_after_ms if self._leased else None
+        # What an agent before this one had applied is no receipt of this one's.
+        durable = self._durable and self._loaded
         async with asyncio.timeout(self._deadline_s):
-            return await receipts.report(conn, self._gate.id, self._position, lease_ms, durable=self._durable)
+            return await receipts.report(conn, self._gate.id, self._position, lease_ms, durable=durable)
 
     def _may_decide(self, report: Report) -> bool:
         if report.quarantined_since is not None:
