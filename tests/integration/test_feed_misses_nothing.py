@@ -25,10 +25,10 @@ INSERT = """INSERT INTO keys (id, tenant, name, start, last4, digest, scopes, ti
             FROM unnest($1::text[], $2::bytea[]) AS made (id, digest)"""
 
 
-async def many(conn: Connection, settings: Settings) -> dict[str, str]:
+async def many(conn: Connection, settings: Settings, count: int = CHANGES) -> dict[str, str]:
     """Keys by their ids: their secrets."""
     pepper = pepper_bytes(settings)[0]
-    made = {new_key_id(): mint() for _ in range(CHANGES)}
+    made = {new_key_id(): mint() for _ in range(count)}
     await conn.execute(INSERT, list(made), [digest(secret, pepper) for secret in made.values()])
     return made
 
@@ -101,3 +101,25 @@ async def test_none_is_missed_and_a_cursor_on_a_sequence_misses_some(
     assert loads == 1, "by the feed alone, not by loading everything again"
     # The paired test: the same changes, read in the same order of events.
     assert made.keys() - cursor.seen
+
+
+async def test_an_agent_that_starts_in_the_middle_misses_none_either(
+    settings: Settings, conn: Connection, eventually: Eventually
+) -> None:
+    """What was committed while it loaded everything is either in what it loaded or in the feed after that."""
+    settings = msgspec.structs.replace(settings, capacity=2 * CHANGES, stale_after_ms=10_000)
+    made = await many(conn, settings, 3_000)
+    await conn.execute("CREATE TABLE events (number bigserial, key_id text)")
+    shares = [list(made)[number::WRITERS] for number in range(WRITERS)]
+    url = str(settings.database_url)
+    writing = asyncio.gather(*(revoke_each(url, share, seed) for seed, share in enumerate(shares)))
+    await eventually(lambda: conn.fetchval("SELECT count(*) > 300 FROM keys WHERE revoked_at IS NOT NULL"))
+    async with running(settings):
+        gate = Gate.attach(segment_path(settings))
+        loaded = gate.applied_revision
+        assert not writing.done()
+        await writing
+        revision = await conn.fetchval("SELECT rev FROM feed_clock")
+        assert revision > loaded
+        await eventually(lambda: gate.applied_revision >= revision)
+        assert [key_id for key_id, secret in made.items() if gate.check(secret).code != "revoked_key"] == []

@@ -29,7 +29,8 @@ OTHER = b"another machine!"
 STALE_AFTER_MS = 1_500
 REVOKED = "SELECT revoked_at IS NOT NULL FROM keys WHERE id = $1"
 OPEN = """SELECT count(*) FROM pg_stat_activity
-          WHERE datname = current_database() AND xact_start < now() - interval '0.2 s'"""
+          WHERE datname = current_database() AND state LIKE 'idle in transaction%'
+                AND xact_start < now() - interval '0.2 s'"""
 
 
 @pytest.fixture
