@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from keystile.pepper import pepper_bytes
 from keystile.settings import DEFAULT_SCOPES, DEFAULT_TIERS, Settings
 from keystile.store import catalogue, tenants
-from keystile.store.pool import Connection
+from keystile.store.embedded import EmbeddedPostgres
+from keystile.store.pool import Connection, connect
+from tests.databases.backup import Backup
 
 
 @pytest.fixture
@@ -29,3 +32,10 @@ async def settings(tmp_path: Path, database_url: str, conn: Connection) -> Setti
         await catalogue.apply(conn, DEFAULT_SCOPES, DEFAULT_TIERS)
         await tenants.insert(conn, "home", "Home", home=True)
     return made
+
+
+@pytest.fixture
+async def backup(postgres: EmbeddedPostgres, database_url: str) -> AsyncIterator[Backup]:
+    admin = await connect(postgres.admin_url)
+    yield Backup(admin, database_url.partition("@/")[2].partition("?")[0])
+    await admin.close()
