@@ -203,6 +203,10 @@ class Gate:
         """The last revision of the change feed that it has applied."""
 
     @property
+    def heartbeat_ns(self) -> int:
+        """Boot time at which its agent last showed that it runs; 0: never."""
+
+    @property
     def key_count(self) -> int:
         """How many keys it holds, revoked and deleted ones included."""
 
@@ -266,6 +270,15 @@ class Writer:
 
         Without `fresh_until_ns` the lease stays as it is: what is applied is not yet all that there is.
         """
+
+    def allow_stale(self) -> None:
+        """Let the gate go on deciding when its lease has run out, from now on.
+
+        `open` alone does not switch a gate that is deciding already: first the database is told.
+        """
+
+    def beat(self) -> None:
+        """Show that this writer still runs, to whoever waits to take its place."""
 
     def set_wall_clock(self, wall_ns: int) -> None:
         """Take the database's Unix time, as just received, as one more measurement of wall time."""

@@ -214,6 +214,11 @@ impl Gate {
     }
 
     #[getter]
+    fn heartbeat_ns(&self) -> u64 {
+        self.inner.heartbeat_ns()
+    }
+
+    #[getter]
     fn key_count(&self) -> u32 {
         self.inner.key_count()
     }

@@ -76,6 +76,12 @@ impl Gate {
         self.segment.header().get(head::FRESH_UNTIL)
     }
 
+    /// Boot time at which its writer last showed that it runs, in ns; 0: never.
+    #[must_use]
+    pub fn heartbeat_ns(&self) -> u64 {
+        self.segment.header().get(head::HEARTBEAT)
+    }
+
     /// Keys that it knows, revoked and forgotten ones included.
     #[must_use]
     pub fn key_count(&self) -> u32 {

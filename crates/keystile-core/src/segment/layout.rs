@@ -42,6 +42,7 @@ pub(crate) mod head {
     pub(crate) const APPLIED_REVISION: usize = 22;
     pub(crate) const FEED_EPOCH: usize = 24; // 2 words
     pub(crate) const OFFSET_SET_AT: usize = 26;
+    pub(crate) const HEARTBEAT: usize = 27;
 
     pub(crate) const PEPPERS: usize = 32; // MAX_PEPPERS * PEPPER_WORDS
     pub(crate) const SHADOW: usize = 64; // SLOT_WORDS: the facts before the change that is being made
