@@ -1,9 +1,11 @@
 //! A decision, explained on demand.
 
+use crate::lines::Lines;
+use crate::pairs::Pairs;
 use keystile_core::decision::DECISION_WORDS;
 use keystile_core::{Gate, headers};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyList};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -36,6 +38,13 @@ impl Decision {
 
     fn inner(&self) -> keystile_core::Decision {
         keystile_core::Decision::from_words(&std::array::from_fn(|place| self.words[place].load(Relaxed)))
+    }
+
+    /// Appends the headers that explain it, as ASGI takes them.
+    pub(crate) fn explain(&self, list: &Bound<'_, PyList>) -> PyResult<()> {
+        let mut pairs = Pairs::onto(list);
+        headers::explain(&self.gate, &self.inner(), |header, value| pairs.push(header, value));
+        pairs.done
     }
 
     /// Counts the final status; only the first time, a request ends once.
@@ -115,17 +124,36 @@ impl Decision {
     #[getter]
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
-        for (name, value) in headers::of(&self.gate, &self.inner()) {
-            dict.set_item(name, value)?;
-        }
-        Ok(dict)
+        let mut done = Ok(());
+        headers::explain(&self.gate, &self.inner(), |header, value| {
+            if done.is_ok() {
+                done = dict.set_item(header.name(), String::from_utf8_lossy(value));
+            }
+        });
+        done.map(|()| dict)
     }
 
     #[getter]
-    fn asgi_headers<'py>(&self, py: Python<'py>) -> Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-        let bytes = |text: &str| PyBytes::new(py, text.as_bytes());
-        let headers = headers::of(&self.gate, &self.inner()).into_iter();
-        headers.map(|(name, value)| (bytes(&name.to_ascii_lowercase()), bytes(&value))).collect()
+    fn asgi_headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        self.explain(&list)?;
+        Ok(list)
+    }
+
+    #[getter]
+    fn asgi_identity<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        let mut pairs = Pairs::onto(&list);
+        headers::identify(&self.gate, &self.inner(), |header, value| pairs.push(header, value));
+        pairs.done.map(|()| list)
+    }
+
+    #[getter]
+    fn header_lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let mut lines = Lines::new();
+        headers::explain(&self.gate, &self.inner(), |header, value| lines.push(header.small_name(), value));
+        headers::identify(&self.gate, &self.inner(), |header, value| lines.push(header.small_name(), value));
+        lines.into_bytes(py)
     }
 
     fn __repr__(&self) -> String {

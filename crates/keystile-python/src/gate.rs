@@ -240,7 +240,7 @@ impl Gate {
 }
 
 /// A header as ASGI gives it: two byte strings in a tuple, or in a list as some servers do.
-fn pair_of<'py>(header: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+pub(crate) fn pair_of<'py>(header: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
     let pair = match header.cast::<PyTuple>() {
         Ok(pair) => (pair.get_item(0)?, pair.get_item(1)?),
         Err(_) => (header.get_item(0)?, header.get_item(1)?),
