@@ -17,8 +17,8 @@ from keystile.hub.app import create_app
 from keystile.settings import Settings
 
 SCOPE = "PSA"
-AUTHZ_HEADERS = 15
-"""Security, request id, limits and identity."""
+AUTHZ_HEADERS = 11
+"""Of caching, request id, limits and identity; the length comes on top."""
 HAS_PLUGIN = importlib.util.find_spec("keystile.litestar") is not None
 
 
@@ -61,6 +61,16 @@ def authz(gate: Gate, folder: Path) -> Any:
     return create_app(settings, gate)
 
 
+def authz_by_asgi(gate: Gate, folder: Path) -> ASGIApp:
+    """The same as an application like any other, as a server of somebody else's would run it."""
+    app = authz(gate, folder)
+
+    async def plain(scope: ASGIScope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+
+    return plain
+
+
 def empty(gate: Gate, folder: Path) -> ASGIApp:  # noqa: ARG001
     """The least that this server can answer with."""
     return _answering([])
@@ -93,8 +103,9 @@ APPS: dict[str, Callable[[Gate, Path], Any]] = {
     **({"plugin": plugin} if HAS_PLUGIN else {}),
     "litestar_limiter": litestar_limiter,
     "authz": authz,
+    "authz_by_asgi": authz_by_asgi,
     "empty": empty,
     "headers_only": headers_only,
 }
-PATHS = {"authz": f"/v1/authz?scope={SCOPE}"}
+PATHS = dict.fromkeys(["authz", "authz_by_asgi"], f"/v1/authz?scope={SCOPE}")
 """What each is asked for; `/` where nothing is said."""

@@ -12,6 +12,7 @@ import uvicorn
 
 from benchmarks.http.apps import APPS
 from keystile import Gate
+from keystile.hub.protocol import HubProtocol
 from keystile.process import die_with_parent
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=HubProtocol,
         ws="none",
         lifespan="on",
         interface="asgi3",

@@ -4,9 +4,9 @@ Nothing here blocks, except `Gate.open` and `Writer.open`, which make files. Ins
 nanoseconds; `boottime` counts since the machine started, suspended time included; others are Unix time.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping, Sequence
 from os import PathLike
-from typing import final
+from typing import Any, final
 
 def boottime() -> int:
     """Nanoseconds of `CLOCK_BOOTTIME`: the clock of leases and buckets."""
@@ -28,6 +28,9 @@ def digest(text: str | bytes, pepper: bytes, prefix: str = "tos_") -> bytes:
 
     ValueError if the text is not shaped like a key, or the pepper has not 32 bytes.
     """
+
+def header_lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Headers as HTTP/1 writes them, each on a line of its own. ValueError for one that holds a control character."""
 
 @final
 class Scope:
@@ -125,6 +128,22 @@ class Decision:
     def asgi_headers(self) -> list[tuple[bytes, bytes]]:
         """The same in the form that ASGI takes."""
 
+    @property
+    def asgi_identity(self) -> list[tuple[bytes, bytes]]:
+        """Headers that tell a proxy whose request may pass, in the same form; none for a refusal."""
+
+    @property
+    def header_lines(self) -> bytes:
+        """Both as HTTP/1 writes them. ValueError if one holds a control character."""
+
+@final
+class Explained:
+    """An ASGI `send` that adds a decision's headers to the answer and counts its status, the first time."""
+
+    def __new__(cls, decision: Decision, send: Callable[[Any], Awaitable[None]]) -> Explained: ...
+    def __call__(self, message: MutableMapping[str, Any]) -> Awaitable[None]:
+        """Hand the message on; what `send` returns."""
+
 @final
 class Gate:
     """Decides on requests inside this process, from memory that all processes of the machine share."""
@@ -203,6 +222,10 @@ class Gate:
         """The last revision of the change feed that it has applied."""
 
     @property
+    def heartbeat_ns(self) -> int:
+        """Boot time at which its agent last showed that it runs; 0: never."""
+
+    @property
     def key_count(self) -> int:
         """How many keys it holds, revoked and deleted ones included."""
 
@@ -266,6 +289,15 @@ class Writer:
 
         Without `fresh_until_ns` the lease stays as it is: what is applied is not yet all that there is.
         """
+
+    def allow_stale(self) -> None:
+        """Let the gate go on deciding when its lease has run out, from now on.
+
+        `open` alone does not switch a gate that is deciding already: first the database is told.
+        """
+
+    def beat(self) -> None:
+        """Show that this writer still runs, to whoever waits to take its place."""
 
     def set_wall_clock(self, wall_ns: int) -> None:
         """Take the database's Unix time, as just received, as one more measurement of wall time."""

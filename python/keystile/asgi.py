@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from os import PathLike
 from typing import Any
 
-from keystile._core import Decision, Gate
+from keystile._core import Decision, Explained, Gate
 from keystile.attachment import Attachment
 from keystile.client_address import TrustedProxies
 from keystile.problems import denial
@@ -24,15 +24,6 @@ STATE_KEY = "keystile"
 
 CHECKED = frozenset({"http", "websocket"})
 """The kinds of connection that a gate looks at."""
-
-_FINAL = {
-    "http.response.start": 200,
-    "websocket.http.response.start": 403,
-    "websocket.accept": 101,
-    # Closed before it was accepted: the server answers the handshake with 403.
-    "websocket.close": 403,
-}
-"""The messages that decide on the status of an answer, and the status where the message does not carry it."""
 
 _PREFLIGHT_HEADER = b"access-control-request-method"
 _NO_GATE = [(b"retry-after", b"1")]
@@ -66,7 +57,7 @@ class KeystileMiddleware:
         if attachment is None:
             await self._app(scope, receive, send)
             return
-        bound = attachment.ensure_bound()
+        bound = attachment.bound or attachment.ensure_bound()
         if bound is None:
             await refuse(scope, receive, send, code="gate_stale", status=503, headers=_NO_GATE)
             return
@@ -78,36 +69,27 @@ class KeystileMiddleware:
             await refuse_by(decision, scope, receive, send)
             return
         scope.setdefault("state", {})[STATE_KEY] = decision
+        explained = Explained(decision, send)
         try:
-            await self._app(scope, receive, _explaining(gate, decision, send))
-        except Exception:
-            gate.finish(decision, 500)
-            raise
+            await self._app(scope, receive, explained)
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            try:
+                await self._failed(error, scope, receive, explained)
+            except Exception:
+                gate.finish(decision, 500)
+                raise
         # Where nothing was answered the server sends 500. (A request that was cancelled has nobody to answer to.)
         gate.finish(decision, 500)
 
+    async def _failed(self, error: Exception, scope: ASGIScope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Answer in place of the application, which failed; here that is left to what stands in front."""
+        raise error
+
     def _attachment_for(self, scope: ASGIScope) -> Attachment | None:
         """What to ask for a connection; None where nothing is asked."""
-        if scope["type"] not in CHECKED or is_preflight(scope):
+        if scope["type"] not in CHECKED or (scope.get("method") == "OPTIONS" and is_preflight(scope)):
             return None
         return self._attachment
-
-
-def _explaining(gate: Gate, decision: Decision, send: Send) -> Send:
-    """The same `send`, which adds the decision's headers to the answer and counts its status, the first time."""
-    ended = False
-
-    def send_with_headers(message: Message) -> Awaitable[None]:
-        nonlocal ended
-        kind = message["type"]
-        if not ended and kind in _FINAL:
-            ended = True
-            gate.finish(decision, message.get("status", _FINAL[kind]))
-            if kind != "websocket.close":
-                message["headers"] = [*message.get("headers", ()), *decision.asgi_headers]
-        return send(message)
-
-    return send_with_headers
 
 
 def is_preflight(scope: ASGIScope) -> bool:

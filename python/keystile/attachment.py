@@ -27,7 +27,8 @@ class Attachment:
         self._scope_name = scope
         self._next_try = 0.0
         # Gate and scope change together, in one assignment: other threads may be asking meanwhile.
-        self._bound = None if gate is None else self._bind(gate)
+        self.bound = None if gate is None else self._bind(gate)
+        """The gate and the scope, once there are any: for those who ask often, and call `ensure_bound` for the rest."""
 
     def ensure(self) -> Gate | None:
         """The gate, attached if it can be; looks for one at most once a second."""
@@ -36,14 +37,14 @@ class Attachment:
 
     def ensure_bound(self) -> tuple[Gate, Scope | None] | None:
         """The same with the scope that was named, as that gate knows it."""
-        if self._bound is None and self._may_try():
+        if self.bound is None and self._may_try():
             self._attach()
-        return self._bound
+        return self.bound
 
     def renew(self) -> None:
         """After a stale answer: attach again if the segment at the path is another one by now."""
-        if self._bound is not None and self._may_try() and not self._bound[0].is_current:
-            self._path = self._path or self._bound[0].path
+        if self.bound is not None and self._may_try() and not self.bound[0].is_current:
+            self._path = self._path or self.bound[0].path
             self._attach()
 
     def _may_try(self) -> bool:
@@ -55,7 +56,7 @@ class Attachment:
 
     def _attach(self) -> None:
         try:
-            self._bound = self._bind(Gate.attach(self._path))
+            self.bound = self._bind(Gate.attach(self._path))
         except GateError as error:
             # No gate, or a catalogue without the scope: whoever asks is refused until that has changed.
             logger.warning("requests are refused: %s", error)

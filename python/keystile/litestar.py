@@ -20,11 +20,12 @@ from os import PathLike
 from typing import Any
 
 from litestar.config.app import AppConfig
+from litestar.middleware._internal.exceptions import ExceptionHandlerMiddleware
 from litestar.plugins import InitPlugin
 from litestar.types import ASGIApp as LitestarApp
 
 from keystile._core import Gate
-from keystile.asgi import ASGIApp, ASGIScope, KeystileMiddleware, is_preflight
+from keystile.asgi import ASGIApp, ASGIScope, KeystileMiddleware, Receive, Send, is_preflight
 from keystile.attachment import Attachment
 
 _SCOPE_OPTION = "keystile_scope"
@@ -77,25 +78,43 @@ class KeystilePlugin(InitPlugin):
 
 
 class _RouteGate(KeystileMiddleware):
-    """Asks the gate for the scope of the route. Litestar makes one of these for each route."""
+    """Asks the gate for the scope of the route. Litestar makes one of these for each handler of a route."""
 
     def __init__(
         self, app: ASGIApp, scope: str | None, *, gate: Gate | None, segment: str | PathLike[str] | None, **more: Any
     ) -> None:
-        super().__init__(app, scope, gate=gate, segment=segment, **more)
+        super().__init__(_without_handler(app), scope, gate=gate, segment=segment, **more)
+        self._outer = app
         self._gate = gate
         self._segment = segment
         self._by_scope: dict[str, Attachment] = {}
 
     def _attachment_for(self, scope: ASGIScope) -> Attachment | None:
         options = scope["route_handler"].opt
-        if options.get(_PUBLIC_OPTION) or is_preflight(scope):
+        if options.get(_PUBLIC_OPTION) or (scope.get("method") == "OPTIONS" and is_preflight(scope)):
             return None
         needed = options.get(_SCOPE_OPTION)
-        return self._attachment if needed is None else self._for(needed)
+        return self._attachment if needed is None else self._by_scope.get(needed) or self._for(needed)
 
     def _for(self, needed: str) -> Attachment:
-        attachment = self._by_scope.get(needed)
-        if attachment is None:
-            attachment = self._by_scope[needed] = Attachment(self._gate, path=self._segment, scope=needed)
+        attachment = self._by_scope[needed] = Attachment(self._gate, path=self._segment, scope=needed)
         return attachment
+
+    async def _failed(self, error: Exception, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        if self._app is self._outer:
+            raise error
+
+        async def fails(*_: object) -> None:
+            raise error
+
+        # The answer to an error carries the gate's headers too, so it is made here.
+        await type(self._outer)(fails, debug=None)(scope, receive, send)  # type: ignore[misc]
+
+
+def _without_handler(app: ASGIApp) -> ASGIApp:
+    """The route itself, where `app` is no more than Litestar's handler of exceptions around it.
+
+    Litestar puts one behind the middleware of a route. Its coroutine, and one more for each message, cost more than
+    the gate does, and are needed only when something fails: see `_RouteGate._failed`.
+    """
+    return app.app if type(app) is ExceptionHandlerMiddleware else app  # type: ignore[return-value]

@@ -71,6 +71,12 @@ HUB: Mapping[str, Problem] = MappingProxyType(
         ),
         "invalid_request": Problem(422, "Invalid request", "Nothing was changed; see errors."),
         "internal_error": Problem(500, "Internal error", "Something went wrong here; it has been logged."),
+        "not_confirmed": Problem(
+            503,
+            "Changed, not confirmed",
+            "The change is made, and gates apply it as always; but the database was lost before each had said so."
+            " Asking again is safe.",
+        ),
         "database_unavailable": Problem(
             503, "Database unavailable", "The database cannot be used at the moment; try again."
         ),

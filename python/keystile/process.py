@@ -59,6 +59,11 @@ def os_error(call: str) -> OSError:
     return OSError(number, f"{call}: {os.strerror(number)}")
 
 
+def without_our_variables() -> dict[str, str]:
+    """The environment for a child that gets its settings, which hold secrets, in another way."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("KEYSTILE_")}
+
+
 class FolderLock:
     """A data folder held by one process; the kernel lets go when the process ends, however it ends."""
 

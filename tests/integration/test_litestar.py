@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from litestar import Litestar, Request, Router, get, post
+from litestar import Litestar, Request, Response, Router, get, post
+from litestar.exceptions import LitestarException, NotFoundException
+from litestar.middleware import ASGIMiddleware
+from litestar.response import Stream
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from keystile import Gate
 from keystile.errors import UnknownScope
@@ -83,6 +88,71 @@ async def test_an_answer_of_the_framework_carries_the_headers_too(gate: Gate, cl
     answer = await client.post("/crm/deals", headers=bearer(crm))
     assert answer.status_code == 500
     assert answer.headers["x-ratelimit-limit"] == "60"
+
+
+class Odd(Exception):
+    """What a handler of the application knows how to answer."""
+
+
+@get("/odd", exception_handlers={Odd: lambda *_: Response("odd", status_code=418)})
+async def odd() -> None:
+    raise Odd
+
+
+@get("/nothing")
+async def nothing() -> None:
+    raise NotFoundException
+
+
+@get("/stream")
+async def stream() -> Stream:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"a part"
+        raise Odd
+
+    return Stream(parts())
+
+
+class Marking(ASGIMiddleware):
+    """Some other middleware of the application."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Mark the request."""
+        scope["state"]["marked"] = True
+        await next_app(scope, receive, send)
+
+
+@pytest.mark.parametrize("middleware", [[], [Marking()]])
+async def test_errors_are_answered_as_the_application_says(gate: Gate, middleware: list[Any]) -> None:
+    failures: list[Exception] = []
+
+    async def note(error: Exception, _: Scope) -> None:
+        failures.append(error)
+
+    app = Litestar(
+        [odd, nothing, deals],
+        plugins=[KeystilePlugin(gate=gate)],
+        middleware=middleware,
+        after_exception=[note],
+        openapi_config=None,
+    )
+    _, secret = put_key(gate)
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://app", headers=bearer(secret)) as client:
+        answers = [await client.get("/odd"), await client.get("/nothing"), await client.post("/deals")]
+    assert [answer.status_code for answer in answers] == [418, 404, 500]
+    assert answers[0].text == "odd"
+    assert all(answer.headers["x-ratelimit-limit"] == "60" for answer in answers)
+    assert [type(error) for error in failures] == [Odd, NotFoundException, RuntimeError]
+
+
+async def test_an_answer_that_breaks_off_is_not_answered_again(gate: Gate) -> None:
+    app = Litestar([stream], plugins=[KeystilePlugin(gate=gate)], openapi_config=None)
+    _, secret = put_key(gate)
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://app", headers=bearer(secret)) as client:
+        with pytest.raises(LitestarException, match="after response started"):
+            await client.get("/stream")
 
 
 async def test_a_misspelt_scope_is_told_when_the_gate_is_known(gate: Gate) -> None:

@@ -98,9 +98,14 @@ class Serve:
         """The worker processes."""
         return {pid for pid in self.family() if b"keystile.hub.worker" in command_line(pid)}
 
+    def agents(self) -> set[int]:
+        """The agent's process."""
+        return {pid for pid in self.family() if b"keystile.agent.process" in command_line(pid)}
+
     def servers(self) -> set[int]:
         """The database servers themselves, not their children."""
-        return {pid for pid, parent in parents().items() if parent == self.process.pid and pid not in self.workers()}
+        others = self.workers() | self.agents()
+        return {pid for pid, parent in parents().items() if parent == self.process.pid and pid not in others}
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop and wait; its exit status."""

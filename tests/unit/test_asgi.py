@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import UserDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from keystile import Gate
+from keystile import Gate, KeyRecord, mint, new_key_id
+from keystile._core import Writer, boottime
 from keystile.asgi import KeystileMiddleware
 from tests.unit.gates import private_gate, put_key
 
@@ -162,26 +165,32 @@ async def test_a_failing_application_still_fails(gate: Gate) -> None:
         await request(KeystileMiddleware(App(fails=True), "PSA", gate=gate), bearer(secret))
 
 
-async def statuses_counted(gate: Gate, app: Any, monkeypatch: pytest.MonkeyPatch, **more: Any) -> list[int]:
-    """The statuses that the middleware reports for one request."""
-    counted: list[int] = []
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[Writer]:
+    """The writing side of a gate whose counters can be read."""
+    made = Writer.open(
+        tmp_path / "counted",
+        capacity=100,
+        prefix="tos_",
+        peppers=[b"p" * 32],
+        failure_rate=60,
+        failure_burst=100,
+        allow_stale=False,
+    )
+    made.set_catalogue(["PSA"], [("Standard", 60, 100)])
+    made.refresh(b"e" * 16, 1, boottime() + 3_600_000_000_000)
+    yield made
+    made.close()
 
-    class Noting:
-        """The gate, noting what is finished; only the first counts, as in the gate itself."""
 
-        def check_headers(self, *args: Any) -> Any:
-            return gate.check_headers(*args)
-
-        def finish(self, _: object, status: int) -> None:
-            if not counted:
-                counted.append(status)
-
-    _, secret = put_key(gate)
-    guarded = KeystileMiddleware(app, "PSA", gate=gate)
-    monkeypatch.setattr(guarded._attachment, "_bound", (Noting(), gate.scope("PSA")))
+async def counted(writer: Writer, app: Any, **more: Any) -> tuple[int, int, int]:
+    """Requests, client errors and server errors that one request through the middleware adds to a key's counters."""
+    gate, secret = writer.gate(), mint()
+    writer.put(KeyRecord(new_key_id(), gate.digest(secret), scopes=["PSA"], tier="Standard"))
     with contextlib.suppress(RuntimeError, asyncio.CancelledError):
-        await request(guarded, bearer(secret), **more)
-    return counted
+        await request(KeystileMiddleware(app, "PSA", gate=gate), bearer(secret), **more)
+    ((_, requests, client_errors, server_errors, *_),) = writer.drain()
+    return requests, client_errors, server_errors
 
 
 async def says(*messages: dict[str, Any]) -> Any:
@@ -194,21 +203,63 @@ async def says(*messages: dict[str, Any]) -> Any:
     return app
 
 
-async def test_the_status_that_is_sent_is_the_one_that_counts(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_status_that_is_sent_is_the_one_that_counts(writer: Writer) -> None:
     async def cancelled(*_: Any) -> None:
         raise asyncio.CancelledError
 
-    cases: list[tuple[Any, list[int], dict[str, Any]]] = [
-        (App(404), [404], {}),
-        (App(fails=True), [500], {}),
-        (await says(), [500], {}),
-        (cancelled, [], {}),
-        (App(), [101], {"type": "websocket"}),
-        (await says({"type": "websocket.close"}), [403], {"type": "websocket"}),
-        (await says({"type": "websocket.accept"}, {"type": "websocket.close"}), [101], {"type": "websocket"}),
+    async def fails_late(_: Any, __: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        raise RuntimeError("the application failed")
+
+    fine, client_error, server_error = (1, 0, 0), (1, 1, 0), (1, 0, 1)
+    unset = {"type": "http.response.start"}
+    refused = {"type": "websocket.http.response.start"}
+    cases: list[tuple[Any, tuple[int, int, int], dict[str, Any]]] = [
+        (App(200), fine, {}),
+        (App(399), fine, {}),
+        (App(400), client_error, {}),
+        (App(404), client_error, {}),
+        (App(500), server_error, {}),
+        (App(fails=True), server_error, {}),
+        (fails_late, fine, {}),
+        (await says(unset), fine, {}),
+        (await says(), server_error, {}),
+        (cancelled, fine, {}),
+        (App(), fine, {"type": "websocket"}),
+        (await says({"type": "websocket.close"}), client_error, {"type": "websocket"}),
+        (await says(refused), client_error, {"type": "websocket"}),
+        (await says({"type": "websocket.accept"}, {"type": "websocket.close"}), fine, {"type": "websocket"}),
     ]
     for app, expected, more in cases:
-        assert await statuses_counted(gate, app, monkeypatch, **more) == expected
+        assert await counted(writer, app, **more) == expected
+
+
+async def test_only_the_first_start_is_explained(gate: Gate) -> None:
+    _, secret = put_key(gate)
+    again = {"type": "http.response.start", "status": 200, "headers": ()}
+    sent, headers = await request(KeystileMiddleware(await says(again, dict(again)), gate=gate), bearer(secret))
+    assert headers[b"x-ratelimit-limit"] == b"60"
+    assert sent[1]["headers"] == ()
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter, None])
+async def test_an_applications_own_headers_are_left_alone(gate: Gate, kind: Any) -> None:
+    own = [(b"x-app", b"1")]
+    _, secret = put_key(gate)
+    for _ in range(2):
+        message: dict[str, Any] = {"type": "http.response.start", "status": 200}
+        if kind is not None:
+            message["headers"] = own if kind is list else kind(own)
+        sent, headers = await request(KeystileMiddleware(await says(message), gate=gate), bearer(secret))
+        assert len(sent[0]["headers"]) == len(headers) == 5 + (kind is not None)
+        assert own == [(b"x-app", b"1")]
+
+
+async def test_any_mapping_may_be_a_message(gate: Gate) -> None:
+    _, secret = put_key(gate)
+    message: Any = UserDict({"type": "http.response.start", "status": 200})
+    _, headers = await request(KeystileMiddleware(await says(message), gate=gate), bearer(secret))
+    assert headers[b"x-ratelimit-limit"] == b"60"
 
 
 async def test_lifespan_passes_through(gate: Gate) -> None:

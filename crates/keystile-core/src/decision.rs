@@ -1,8 +1,11 @@
 //! What a gate answers: allowed, or one of a closed set of refusals.
 
+mod words;
+
 use crate::bucket::{Instant, Since};
 use crate::quota::Quota;
 use crate::scope::Scope;
+pub use words::DECISION_WORDS;
 
 /// The outcome of a check. The order is that of the checks: the first that applies wins.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -107,7 +110,7 @@ pub enum Subject {
 }
 
 /// A decision, with what is needed to explain it later. Small and `Copy`: headers are worked out on demand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Decision {
     /// The outcome.
     pub outcome: Outcome,

@@ -42,12 +42,10 @@ impl KeyId {
 
 impl std::fmt::Display for KeyId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let digits: [u8; TEXT_LEN] =
+            std::array::from_fn(|place| ALPHABET[(self.0 >> (5 * (TEXT_LEN - 1 - place)) & 31) as usize]);
         f.write_str(PREFIX)?;
-        for place in (0..TEXT_LEN).rev() {
-            let digit = ALPHABET[(self.0 >> (5 * place) & 31) as usize];
-            write!(f, "{}", char::from(digit))?;
-        }
-        Ok(())
+        f.write_str(std::str::from_utf8(&digits).map_err(|_| std::fmt::Error)?)
     }
 }
 

@@ -252,3 +252,32 @@ fn readers_never_see_half_a_change() {
     done.store(true, Ordering::Relaxed);
     assert!(reader.join().unwrap() > 0);
 }
+
+#[test]
+fn a_gate_that_refuses_when_stale_goes_on_so_until_it_is_told_otherwise() {
+    let mut world = World::new();
+    let (secret, record) = world.record();
+    world.put(&record);
+    world.writer.refresh(1, 2, START);
+    let path = world.path();
+    let World { writer, gate, folder, .. } = world;
+    drop(writer);
+    let writer = Writer::open(&path, &Options { allow_stale: true, ..options() }, &identity()).unwrap();
+    assert!(!gate.is_fresh(START));
+    writer.allow_stale();
+    assert!(gate.is_fresh(START));
+    drop(writer);
+    // The other way round it is at once.
+    drop(Writer::open(&path, &options(), &identity()).unwrap());
+    assert!(!gate.is_fresh(START));
+    assert_eq!(ask(&gate, &secret).outcome.code(), "gate_stale");
+    drop(folder);
+}
+
+#[test]
+fn a_writer_shows_that_it_runs() {
+    let world = World::new();
+    assert_eq!(world.gate.heartbeat_ns(), 0);
+    world.writer.beat(at(START));
+    assert_eq!(world.gate.heartbeat_ns(), START);
+}

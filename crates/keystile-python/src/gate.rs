@@ -2,6 +2,7 @@
 
 use crate::decision::Decision;
 use crate::keys::{id_of, pepper_of, prefix_of};
+use crate::pool::Pool;
 use crate::record::KeyRecord;
 use crate::text::bytes_of;
 use crate::{attach, clock, errors};
@@ -33,7 +34,8 @@ impl Scope {
 /// Decides on requests, from this machine's segment.
 #[pyclass(frozen, module = "keystile._core")]
 pub(crate) struct Gate {
-    inner: keystile_core::Gate,
+    inner: Arc<keystile_core::Gate>,
+    decisions: Pool,
     /// Half of the segment's random id: scope handles of another gate are refused by it.
     id: u64,
     /// Present when this gate keeps its keys itself.
@@ -43,7 +45,12 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn on(segment: Arc<Segment>, writer: Option<Writer>) -> PyResult<Self> {
         let inner = keystile_core::Gate::new(segment).map_err(errors::of_segment)?;
-        Ok(Self { id: inner.id() as u64, inner, writer: writer.map(Mutex::new) })
+        Ok(Self {
+            id: inner.id() as u64,
+            inner: Arc::new(inner),
+            decisions: Pool::default(),
+            writer: writer.map(Mutex::new),
+        })
     }
 
     #[inline]
@@ -55,21 +62,17 @@ impl Gate {
         }
     }
 
-    pub(crate) fn core(&self) -> &keystile_core::Gate {
-        &self.inner
-    }
-
     #[inline]
-    fn decide(
-        slf: &Bound<'_, Self>,
+    fn decide<'py>(
+        slf: &Bound<'py, Self>,
         credential: Credential<'_>,
         scope: Option<&Bound<'_, Scope>>,
         client: Option<&str>,
         cost: u32,
-    ) -> PyResult<Decision> {
+    ) -> PyResult<Bound<'py, Decision>> {
         let gate = slf.get();
         let decision = gate.inner.check(credential, gate.needed(scope)?, client, cost, clock::boot_ns());
-        Ok(Decision::new(slf, decision))
+        gate.decisions.give(slf.py(), &gate.inner, &decision)
     }
 
     /// Changes the segment of a gate from `Gate.open`. Waits for the writer without holding up the interpreter, and
@@ -139,13 +142,13 @@ impl Gate {
     }
 
     #[pyo3(signature = (secret, scope = None, client = None, cost = 1))]
-    fn check(
-        slf: &Bound<'_, Self>,
+    fn check<'py>(
+        slf: &Bound<'py, Self>,
         secret: &Bound<'_, PyAny>,
         scope: Option<&Bound<'_, Scope>>,
         client: Option<&str>,
         cost: u32,
-    ) -> PyResult<Decision> {
+    ) -> PyResult<Bound<'py, Decision>> {
         if cost == 0 {
             return Err(PyValueError::new_err("a request costs at least one token"));
         }
@@ -153,12 +156,12 @@ impl Gate {
     }
 
     #[pyo3(signature = (headers, scope = None, client = None))]
-    fn check_headers(
-        slf: &Bound<'_, Self>,
+    fn check_headers<'py>(
+        slf: &Bound<'py, Self>,
         headers: &Bound<'_, PyAny>,
         scope: Option<&Bound<'_, Scope>>,
         client: Option<&str>,
-    ) -> PyResult<Decision> {
+    ) -> PyResult<Bound<'py, Decision>> {
         let mut values = Vec::with_capacity(1);
         for header in headers.try_iter()? {
             let (name, value) = pair_of(&header?)?;
@@ -211,6 +214,11 @@ impl Gate {
     }
 
     #[getter]
+    fn heartbeat_ns(&self) -> u64 {
+        self.inner.heartbeat_ns()
+    }
+
+    #[getter]
     fn key_count(&self) -> u32 {
         self.inner.key_count()
     }
@@ -232,7 +240,7 @@ impl Gate {
 }
 
 /// A header as ASGI gives it: two byte strings in a tuple, or in a list as some servers do.
-fn pair_of<'py>(header: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+pub(crate) fn pair_of<'py>(header: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
     let pair = match header.cast::<PyTuple>() {
         Ok(pair) => (pair.get_item(0)?, pair.get_item(1)?),
         Err(_) => (header.get_item(0)?, header.get_item(1)?),

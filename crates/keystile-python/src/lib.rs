@@ -4,8 +4,12 @@ mod attach;
 mod clock;
 mod decision;
 mod errors;
+mod explained;
 mod gate;
 mod keys;
+mod lines;
+mod pairs;
+mod pool;
 mod record;
 mod text;
 mod writer;
@@ -18,9 +22,13 @@ mod _core {
     #[pymodule_export]
     use crate::decision::Decision;
     #[pymodule_export]
+    use crate::explained::Explained;
+    #[pymodule_export]
     use crate::gate::{Gate, Scope};
     #[pymodule_export]
     use crate::keys::{checksum_ok, digest, mint, new_key_id};
+    #[pymodule_export]
+    use crate::lines::header_lines;
     #[pymodule_export]
     use crate::record::KeyRecord;
     #[pymodule_export]

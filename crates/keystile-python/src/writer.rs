@@ -127,6 +127,20 @@ impl Writer {
         })
     }
 
+    fn allow_stale(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |writer| {
+            writer.allow_stale();
+            Ok(())
+        })
+    }
+
+    fn beat(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |writer| {
+            writer.beat(now());
+            Ok(())
+        })
+    }
+
     fn set_wall_clock(&self, py: Python<'_>, wall_ns: u64) -> PyResult<()> {
         let (measured, now) = (measured_offset(wall_ns), now());
         self.with(py, |writer| {

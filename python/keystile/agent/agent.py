@@ -8,14 +8,20 @@ import logging
 from keystile._core import Gate, Writer
 from keystile.agent.flusher import Flusher
 from keystile.agent.follower import Follower
+from keystile.agent.holder import Holder, end, sign
+from keystile.agent.housekeeper import Housekeeper
+from keystile.agent.tombstones import Tombstones, tombstones_path
+from keystile.agent.vigil import Vigil, patience_s
 from keystile.errors import GateBusy, GateError
 from keystile.pepper import pepper_bytes
 from keystile.settings import Settings, segment_path
 
 logger = logging.getLogger(__name__)
 
-_TAKEOVER_PAUSE_S = 0.2
+_TAKEOVER_PAUSE_S = 0.1
 """How often a waiting agent looks whether the one before it is gone."""
+_BEATS = 8
+"""Heartbeats in the time after which one that is missing counts."""
 
 
 class Agent:
@@ -25,6 +31,7 @@ class Agent:
         self._settings = settings
         self._url = database_url
         self._path = segment_path(settings)
+        self._spared: Holder | None = None
         self.ready = asyncio.Event()
         """Set when this machine's gate can decide, whoever keeps it fresh."""
 
@@ -39,16 +46,37 @@ class Agent:
             logger.warning("the files of the gate at %s were removed or replaced; making it anew", self._path)
 
     async def _take_over(self) -> Writer:
+        """The right to write, as soon as no living agent holds it."""
+        vigil = Vigil(self._path, patience_s(self._settings))
         waiting = False
         while True:
             try:
-                return self._open()
+                writer = self._open()
             except GateBusy as error:
                 if not waiting:
                     logger.info("%s; waiting to take over", error)
                 waiting = True
+            else:
+                # Signed only with a heartbeat of one's own: who waits must not judge by that of the agent before.
+                writer.beat()
+                sign(self._path)
+                return writer
             self._look()
+            self._judge(vigil.look())
             await asyncio.sleep(_TAKEOVER_PAUSE_S)
+
+    def _judge(self, hung: Holder | None) -> None:
+        """End an agent that hangs. The segment goes on: no count is lost, and attached applications notice nothing."""
+        if hung is None or hung == self._spared:
+            return
+        try:
+            if end(hung, self._path):
+                logger.error("the agent with pid %d hangs and was ended; taking over", hung.pid)
+        except PermissionError:
+            self._spared = hung
+            logger.error(  # noqa: TRY400 - no trace is needed
+                "the agent with pid %d hangs and is not ours to end; the gate refuses until it is gone", hung.pid
+            )
 
     def _open(self) -> Writer:
         settings = self._settings
@@ -61,6 +89,12 @@ class Agent:
             failure_burst=settings.failure_burst,
             allow_stale=settings.stale_policy == "allow",
         )
+
+    async def _beat(self, writer: Writer) -> None:
+        """Show that this process still does something; whoever waits watches it."""
+        while True:
+            writer.beat()
+            await asyncio.sleep(patience_s(self._settings) / _BEATS)
 
     async def _announce(self, follower: Follower) -> None:
         await follower.ready.wait()
@@ -76,16 +110,30 @@ class Agent:
 
     async def _keep(self, writer: Writer) -> None:
         """Until the segment's files are gone."""
-        follower = Follower(self._settings, self._url, writer)
         flusher = Flusher(self._settings, self._url, writer)
         try:
             async with asyncio.TaskGroup() as tasks:
-                flushing = tasks.create_task(flusher.run(), name="flusher")
-                announcing = tasks.create_task(self._announce(follower), name="announcer")
-                await follower.run()
-                flushing.cancel()
-                announcing.cancel()
+                beating = tasks.create_task(self._beat(writer), name="heartbeat")
+                # A long list takes a while to read, in which this agent must not look as if it hung.
+                tombstones = await asyncio.to_thread(Tombstones, tombstones_path(self._settings))
+                try:
+                    await self._follow(Follower(self._settings, self._url, writer, tombstones), flusher)
+                finally:
+                    tombstones.close()
+                beating.cancel()
         finally:
             # Also when cancelled: what was counted until now is worth one more try.
             await asyncio.shield(flusher.try_flush())
             flusher.close()
+
+    async def _follow(self, follower: Follower, flusher: Flusher) -> None:
+        """Follow until the segment's files are gone, and do the rest beside."""
+        async with asyncio.TaskGroup() as tasks:
+            beside = [
+                tasks.create_task(flusher.run(), name="flusher"),
+                tasks.create_task(Housekeeper(self._url).run(), name="housekeeper"),
+                tasks.create_task(self._announce(follower), name="announcer"),
+            ]
+            await follower.run()
+            for task in beside:
+                task.cancel()

@@ -84,9 +84,10 @@ class Client:
         """The answer as text of the media type `accept`."""
         return self._send("GET", path, query=query, accept=accept).text
 
-    def send(self, method: str, path: str, body: object, query: Mapping[str, object] | None = None) -> dict[str, Any]:
-        """Send a JSON body; the JSON object answered."""
-        return _object(self._send(method, path, body=body, query=query))
+    def send(self, method: str, path: str, body: object, *, wait: bool = False) -> dict[str, Any]:
+        """Send a JSON body; the JSON object answered. `wait`: only when every gate has the change, however long."""
+        query = {"wait": "confirmed"} if wait else None
+        return _object(self._send(method, path, body=body, query=query, patient=wait))
 
     def decide(self, body: object) -> dict[str, Any]:
         """Ask `/v1/verify`, which answers also with a refusal, and needs no Hub key."""
@@ -110,13 +111,15 @@ class Client:
         query: Mapping[str, object] | None = None,
         body: object = None,
         accept: str | None = None,
+        patient: bool = False,
     ) -> httpx.Response:
         import httpx  # noqa: PLC0415 - loaded by then; see __init__
 
         params = {name: str(value) for name, value in (query or {}).items() if value is not None}
         headers = {"Accept": accept} if accept else None
         try:
-            response = self._http.request(method, path, params=params, json=body, headers=headers)
+            timeout = httpx.Timeout(TIMEOUT_S, read=None if patient else TIMEOUT_S)
+            response = self._http.request(method, path, params=params, json=body, headers=headers, timeout=timeout)
         except httpx.TimeoutException:
             raise CommandError(
                 f"the Hub at {self.url} did not answer within {TIMEOUT_S:.0f} seconds", Exit.UNREACHABLE

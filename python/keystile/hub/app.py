@@ -73,7 +73,7 @@ def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
         api=guard(inner, HUB_SCOPE),
         authz=Authz(attachment, proxies),
         verifier=Verifier(attachment, proxies, settings.max_body_bytes),
-        health=Health(attachment),
+        health=Health(attachment, database),
         description=Description(api),
         products=products({scope.name for scope in settings.scopes}, guard) if settings.demo else {},
     )

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from keystile import Decision, Gate
 from keystile import Scope as GateScope
+from keystile.asgi import Header
 from keystile.attachment import Attachment
 from keystile.client_address import TrustedProxies
 from keystile.errors import UnknownScope
@@ -13,19 +14,19 @@ from keystile.hub.wire import (
     COMMON_HEADERS,
     NO_GATE,
     PROBLEM,
-    RawHeaders,
+    Answer,
     Receive,
     Scope,
     Send,
     request_id,
-    respond,
-    respond_problem,
 )
-from keystile.problems import DENIALS, denial
+from keystile.problems import PROBLEMS, denial, problem
 
 PATH = "/v1/authz"
 _ONE_SCOPE = b"scope="
 _SEPARATORS = frozenset(b"&=%+;")
+_ALLOWED = ((b"content-length", b"0"), (b"cache-control", b"no-store"))
+"""What every 200 has. It has no body, and no proxy shows it to a browser: the other headers would guard nothing."""
 
 
 class BadQuery(Exception):
@@ -42,43 +43,70 @@ class Authz:
     def __init__(self, attachment: Attachment, proxies: TrustedProxies) -> None:
         self._attachment = attachment
         self._proxies = proxies
+        self._scopes = _Scopes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
         """200 with who it is, or the gate's refusal."""
+        status, headers, body, decision = self.answer(scope)
+        if decision is not None:
+            headers += decision.asgi_headers
+            headers += decision.asgi_identity
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def answer(self, scope: Scope) -> Answer:
+        """The same as one value. Of the scope it takes `headers`, `client` and `query_string`."""
         identity = request_id(scope)
-        own: RawHeaders = [*COMMON_HEADERS, (b"x-request-id", identity)]
-        gate = self._attachment.ensure()
-        if gate is None:
-            await _refuse(send, "gate_stale", None, identity, [*own, *NO_GATE])
-            return
+        bound = self._attachment.bound or self._attachment.ensure_bound()
+        if bound is None:
+            return _refusal("gate_stale", None, identity, None, *NO_GATE)
+        gate, query = bound[0], scope["query_string"]
         try:
-            wanted = _wanted(gate, scope["query_string"])
+            wanted = self._scopes.asked_for(gate, query) if query else None
         except BadQuery as error:
-            scope.setdefault("state", {})["request_id"] = identity.decode()
-            await respond_problem(send, error.code, scope=scope, headers=own)
-            return
+            return _refused(error.code, problem(error.code, request_id=identity.decode()), identity, None)
         decision = gate.check_headers(scope["headers"], wanted, self._proxies.client(scope))
-        own += decision.asgi_headers
-        if decision.allowed:
-            await respond(send, 200, b"", headers=own + _identity_headers(decision))
-            return
+        if decision:
+            return Answer(200, [*_ALLOWED, (b"x-request-id", identity)], b"", decision)
         if decision.code == "gate_stale":
             self._attachment.renew()
-        await _refuse(send, decision.code, decision.needed_scope, identity, own)
+        return _refusal(decision.code, decision.needed_scope, identity, decision)
 
 
-async def _refuse(send: Send, code: str, needed: str | None, identity: bytes, headers: RawHeaders) -> None:
+def _refusal(code: str, needed: str | None, identity: bytes, decision: Decision | None, *more: Header) -> Answer:
     body = denial(code, scope=needed, request_id=identity.decode())
-    await respond(send, DENIALS[code].status, body, media_type=PROBLEM, headers=headers)
+    return _refused(code, body, identity, decision, *more)
 
 
-def _wanted(gate: Gate, query: bytes) -> GateScope | None:
-    """The scope asked for; None when only the key is to be checked.
+def _refused(code: str, body: bytes, identity: bytes, decision: Decision | None, *more: Header) -> Answer:
+    about = [(b"content-length", b"%d" % len(body)), (b"content-type", PROBLEM), (b"x-request-id", identity)]
+    return Answer(PROBLEMS[code].status, [*about, *COMMON_HEADERS, *more], body, decision)
 
-    A misspelt parameter is refused: ignoring it would let keys pass that lack the scope.
-    """
-    if not query:
-        return None
+
+class _Scopes:
+    """The scopes of a gate by the queries that asked for them."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Gate | None, dict[bytes, GateScope]] = (None, {})
+
+    def asked_for(self, gate: Gate, query: bytes) -> GateScope:
+        """The scope that a query asks for.
+
+        A misspelt parameter is refused: ignoring it would let keys pass that lack the scope.
+        """
+        of, known = self._known
+        if of is not gate:
+            self._known = of, known = gate, {}
+        found = known.get(query)
+        if found is None:
+            found = _found(gate, query)
+            # Spelt plainly there are as many queries as scopes; other spellings are not kept.
+            if len(query) == len(_ONE_SCOPE) + len(found.name):
+                known[query] = found
+        return found
+
+
+def _found(gate: Gate, query: bytes) -> GateScope:
     if query.startswith(_ONE_SCOPE) and _SEPARATORS.isdisjoint(query[len(_ONE_SCOPE) :]):
         name = query[len(_ONE_SCOPE) :].decode("latin-1")
     else:
@@ -97,12 +125,3 @@ def _sole_scope(query: bytes) -> str:
     if len(pairs) != 1 or pairs[0][0] != "scope":
         raise BadQuery("bad_request")
     return pairs[0][1]
-
-
-def _identity_headers(decision: Decision) -> RawHeaders:
-    return [
-        (b"x-keystile-key-id", (decision.key_id or "").encode()),
-        (b"x-keystile-tenant", (decision.tenant or "").encode()),
-        (b"x-keystile-tier", (decision.tier or "").encode()),
-        (b"x-keystile-scopes", ",".join(decision.scopes).encode()),
-    ]

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
 
 from keystile import Decision
+from keystile._core import boottime
 from keystile.asgi import STATE_KEY
 from keystile.attachment import Attachment
 from keystile.hub.auth import Caller, load_caller
 from keystile.hub.database import Database
+from keystile.hub.errors import DatabaseUnavailable, NotConfirmed
 from keystile.hub.requests import HubRequest
 from keystile.hub.secrets import Issuer
-from keystile.hub.waits import until_applied
+from keystile.hub.waits import Commit, Confirmation, until_applied, until_confirmed, without_machines
 from keystile.settings import Settings
-from keystile.store import feed
+from keystile.store import feed, receipts
 from keystile.store.pool import Connection
+from keystile.store.receipts import Standings
+
+_LOOK_S = 10.0
+"""How long one look at the receipts may take; then the database counts as lost."""
 
 
 class Session(msgspec.Struct, frozen=True):
-    """One request's connection and caller."""
+    """One request's connection and caller, and later what became of its transaction."""
 
     connection: Connection
     caller: Caller
+    commit: Commit
 
 
 class Hub:
@@ -40,17 +48,49 @@ class Hub:
     async def reading(self, request: HubRequest) -> AsyncIterator[Session]:
         """A session that changes nothing."""
         async with self.database.connection() as connection:
-            yield Session(connection, await _caller(connection, request, lock=False))
+            yield Session(connection, await _caller(connection, request, lock=False), Commit())
 
     @asynccontextmanager
     async def changing(self, request: HubRequest) -> AsyncIterator[Session]:
         """A session in one transaction; on leaving it waits until this machine's gate has the change."""
+        commit = Commit()
         async with self.database.connection() as connection, connection.transaction():
-            yield Session(connection, await _caller(connection, request, lock=True))
-            revision = await feed.settle(connection)
+            yield Session(connection, await _caller(connection, request, lock=True), commit)
+            commit.revision = await feed.settle(connection)
+        commit.at_ns = boottime()
         gate = self.attachment.ensure()
         if gate is not None:
-            await until_applied(gate, revision)
+            await until_applied(gate, commit.revision)
+
+    async def confirmed(self, request: HubRequest, session: Session) -> Confirmation:
+        """Wait until no gate decides without the session's change, or the client has gone.
+
+        NotConfirmed when the database is lost meanwhile; the change is made all the same.
+        """
+        waiting = asyncio.ensure_future(until_confirmed(self._standings, session.commit))
+        leaving = asyncio.ensure_future(_gone(request))
+        try:
+            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                raise NotConfirmed
+            confirmation = waiting.result()
+        finally:
+            waiting.cancel()
+            leaving.cancel()
+        return confirmation if session.caller.home else without_machines(confirmation)
+
+    async def _standings(self, revision: int) -> Standings:
+        try:
+            async with asyncio.timeout(_LOOK_S), self.database.connection() as connection:
+                return await receipts.standings(connection, revision)
+        except (DatabaseUnavailable, TimeoutError):
+            raise NotConfirmed from None
+
+
+async def _gone(request: HubRequest) -> None:
+    """Returns when the client has hung up. What is left of its body is of no interest."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _caller(connection: Connection, request: HubRequest, *, lock: bool) -> Caller:

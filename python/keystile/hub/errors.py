@@ -94,6 +94,12 @@ class DatabaseUnavailable(DomainError):
     code = "database_unavailable"
 
 
+class NotConfirmed(DomainError):
+    """The change is made, but whether every gate has it cannot be told."""
+
+    code = "not_confirmed"
+
+
 class GateMissing(DomainError):
     """This machine has no gate yet that could decide."""
 

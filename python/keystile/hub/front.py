@@ -31,7 +31,8 @@ class Front:
     ) -> None:
         self._lifespan = lifespan
         self._api = api
-        self._authz = authz
+        self.authz = authz
+        """Answers `/v1/authz`; a server that knows of it may ask it without ASGI's messages."""
         self._verifier = verifier
         self._open: dict[str, ASGIApp] = {
             "/": _to_docs,
@@ -54,7 +55,7 @@ class Front:
             return
         path: str = scope["path"]
         if path.startswith(AUTHZ) and (len(path) == len(AUTHZ) or path[len(AUTHZ)] == "/"):
-            await self._authz(scope, receive, send)
+            await self.authz(scope, receive, send)
         elif path == VERIFY:
             await self._verifier(scope, receive, send)
         else:

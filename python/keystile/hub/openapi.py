@@ -17,7 +17,16 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from keystile.hub.audit.schemas import AuditPage
 from keystile.hub.catalogue.schemas import ScopeList, TierList
 from keystile.hub.docs_page import CONTENT_SECURITY_POLICY, render
-from keystile.hub.keys.schemas import CreateKey, IssuedKey, KeyPage, RevokeKey, RotateKey, UpdateKey
+from keystile.hub.keys.schemas import (
+    ChangedKey,
+    CreateKey,
+    IssuedKey,
+    KeyPage,
+    RevokeKey,
+    RotatedKey,
+    RotateKey,
+    UpdateKey,
+)
 from keystile.hub.tenants.schemas import CreateTenant, TenantPage, UpdateTenant
 from keystile.hub.usage.schemas import UsageList
 from keystile.hub.verify import Verdict, Verify
@@ -35,12 +44,14 @@ OPENAPI = OpenAPIConfig(
 
 _SCHEMAS = (
     AuditPage,
+    ChangedKey,
     CreateKey,
     CreateTenant,
     IssuedKey,
     KeyPage,
     KeyUsage,
     RevokeKey,
+    RotatedKey,
     RotateKey,
     ScopeList,
     TenantPage,

@@ -7,7 +7,9 @@ import logging
 import re
 import secrets
 from collections.abc import Iterable
+from typing import NamedTuple
 
+from keystile import Decision
 from keystile.asgi import ASGIApp, ASGIScope, Message, Receive, Send
 from keystile.hub.errors import BodyTooLarge
 from keystile.problems import CONTENT_TYPE, PROBLEMS, problem
@@ -21,6 +23,7 @@ __all__ = [
     "NO_GATE",
     "PROBLEM",
     "ASGIApp",
+    "Answer",
     "Disconnected",
     "Envelope",
     "RawHeaders",
@@ -47,8 +50,18 @@ NO_GATE: RawHeaders = [(b"retry-after", b"1")]
 
 logger = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_process = secrets.token_hex(6)
+_process = secrets.token_hex(6).encode()
 _numbers = itertools.count(1)
+
+
+class Answer(NamedTuple):
+    """A whole answer, for whoever sends it."""
+
+    status: int
+    headers: RawHeaders
+    """Its own; those of the decision follow."""
+    body: bytes
+    decision: Decision | None
 
 
 class Disconnected(Exception):
@@ -60,7 +73,7 @@ def request_id(scope: Scope) -> bytes:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return bytes(value)
-    return f"{_process}-{next(_numbers):x}".encode()
+    return b"%b-%x" % (_process, next(_numbers))
 
 
 async def respond(

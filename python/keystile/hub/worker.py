@@ -17,6 +17,7 @@ import uvicorn
 
 from keystile.errors import KeystileError
 from keystile.hub.app import create_app
+from keystile.hub.protocol import HubProtocol
 from keystile.logs import log_to_stderr
 from keystile.process import die_with_parent
 from keystile.settings import decode
@@ -46,7 +47,7 @@ def main() -> int:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=HubProtocol,
         ws="none",
         lifespan="on",
         interface="asgi3",

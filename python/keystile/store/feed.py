@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import UUID
 
 import asyncpg
 
@@ -48,6 +49,7 @@ async def poll(conn: Connection, after_rev: int, *, most_changes: int = POLL_CHA
         head=head["head"],
         oldest_rev=head["oldest_rev"],
         revs_seen=head["revs_seen"],
+        stamp=head["stamp"],
         keys=[_gate_key(record) for record in touched if record["id"] is not None],
         removed=[record["ref"] for record in touched if record["id"] is None],
         catalogue_changed=head["catalogue_changed"],
@@ -73,10 +75,21 @@ async def snapshot(conn: Connection, *, on_progress: Callable[[], None] = lambda
         replica=head["replica"],
         now=head["now"],
         rev=head["rev"],
+        stamp=head["stamp"],
         scopes=scopes,
         tiers=tiers,
         keys=keys,
     )
+
+
+async def break_epoch(conn: Connection, epoch: UUID) -> None:
+    """End `epoch`, if it still is the present one: every gate then loads everything again."""
+    await conn.execute(sql("feed_break"), epoch)
+
+
+async def prune(conn: Connection, older_than_s: float) -> None:
+    """Forget old changes; a gate that is further behind loads everything again."""
+    await conn.execute(sql("feed_prune"), older_than_s)
 
 
 async def catalogue(conn: Connection) -> tuple[list[str], list[TierQuota]]:
@@ -103,5 +116,5 @@ def _gate_key(record: asyncpg.Record) -> GateKey:
         tier=record["tier"],
         expires_at=record["expires_at"],
         disabled=record["disabled"],
-        revoked=record["revoked"],
+        revoked_at=record["revoked_at"],
     )

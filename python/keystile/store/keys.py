@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
@@ -123,6 +125,14 @@ async def revoke(conn: Connection, key_id: str, tenant: str | None, reason: str 
     """Revoke a key for good; None if there is no such key. A second time changes nothing."""
     record = await conn.fetchrow(sql("key_revoke"), key_id, tenant, reason)
     return None if record is None else KeyRow(**record)
+
+
+async def reassert(conn: Connection, revoked: Mapping[str, datetime], reason: str) -> list[str]:
+    """Revoke keys again that this database has forgotten to be; the ids of those that it had. On disk on return."""
+    async with conn.transaction():
+        await conn.execute("SET LOCAL synchronous_commit = on")
+        records = await conn.fetch(sql("key_reassert"), list(revoked), list(revoked.values()), reason)
+    return [record["target"] for record in records]
 
 
 def _page_sql(sort: str, *, more: bool) -> str:

@@ -30,7 +30,7 @@ async def migrate(conn: Connection) -> list[Migration]:
     StoreError, and nothing half-done, for a replica, an old server, a schema that is newer than this program,
     a migration that is not the one applied, or when another session holds a lock for too long.
     """
-    await _check_server(conn)
+    await check_server(conn)
     try:
         async with _alone(conn):
             await conn.execute(sql("migration_table"))
@@ -74,7 +74,8 @@ def available() -> Sequence[Migration]:
     )
 
 
-async def _check_server(conn: Connection) -> None:
+async def check_server(conn: Connection) -> None:
+    """StoreError for a replica or an old server."""
     state = await conn.fetchrow(sql("server_state"))
     if state is None or state["replica"]:
         raise StoreError("this database server is a read-only replica; keystile needs the primary")

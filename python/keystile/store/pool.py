@@ -9,6 +9,11 @@ from asyncpg.pool import PoolConnectionProxy
 
 from keystile.errors import StoreError
 
+
+class Unfit(StoreError):
+    """The database answers, but Keystile cannot work on it; trying again does not help."""
+
+
 # asyncpg's classes take type parameters in its stubs but not at run time, where frameworks read annotations.
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
@@ -33,14 +38,19 @@ _SERVER_SETTINGS = {
 }
 
 
-async def connect(url: str, *, timeout_s: float = _CONNECT_TIMEOUT_S) -> asyncpg.Connection[asyncpg.Record]:
-    """One connection of the caller's own. StoreError when the database cannot be reached."""
+async def connect(
+    url: str, *, timeout_s: float = _CONNECT_TIMEOUT_S, durable: bool = True
+) -> asyncpg.Connection[asyncpg.Record]:
+    """One connection of the caller's own. StoreError when the database cannot be reached.
+
+    Unless `durable`, a commit does not wait for the disk: a crash of the server may take the last ones back.
+    """
     try:
         return await asyncpg.connect(
             url,
             timeout=timeout_s,
             command_timeout=_COMMAND_TIMEOUT_S,
-            server_settings=_SERVER_SETTINGS,
+            server_settings=_SERVER_SETTINGS if durable else {**_SERVER_SETTINGS, "synchronous_commit": "off"},
         )
     except (*FAILURES, ValueError) as error:
         raise _unreachable(error) from None
@@ -67,4 +77,6 @@ def _unreachable(error: BaseException) -> StoreError:
         return StoreError("the database URL is malformed")
     if isinstance(error, TimeoutError):
         return StoreError("the database cannot be reached: it did not answer in time")
+    if "startup parameter" in str(error):
+        return Unfit(f"a connection pooler before the database refuses what keystile needs ({error}); go past it")
     return StoreError(f"the database cannot be reached: {error}")

@@ -62,7 +62,12 @@ class GateKey(Struct, frozen=True, kw_only=True):
     tier: str
     expires_at: datetime | None
     disabled: bool
-    revoked: bool
+    revoked_at: datetime | None
+
+    @property
+    def revoked(self) -> bool:
+        """Whether it is revoked."""
+        return self.revoked_at is not None
 
     def __repr__(self) -> str:
         return f"GateKey(id={self.id!r}, tenant={self.tenant!r})"
@@ -119,6 +124,8 @@ class Poll(Struct, frozen=True, kw_only=True):
     """The first revision whose changes are still kept."""
     revs_seen: int
     """How many revisions were found between `after_rev` and `rev`."""
+    stamp: datetime | None
+    """When the first change of `rev` was made: tells this history from another one that also came to `rev`."""
     keys: list[GateKey]
     removed: list[str]
     catalogue_changed: bool
@@ -137,6 +144,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     replica: bool
     now: datetime
     rev: int
+    stamp: datetime | None
     scopes: list[str]
     tiers: list[TierQuota]
     keys: list[GateKey]

@@ -90,7 +90,7 @@ async def test_a_failed_step_leaves_nothing_behind(empty: Connection) -> None:
     await empty.execute("CREATE TABLE changes (in_the_way integer)")
     with pytest.raises(Exception, match="already exists"):
         await migrate(empty)
-    assert [step.applied_at is not None for step in await status(empty)] == [True, False, False, False]
+    assert [step.applied_at is not None for step in await status(empty)] == [True, *[False] * (len(available()) - 1)]
     assert await empty.fetchval("SELECT to_regclass('feed_clock')") is None
     await empty.execute("DROP TABLE changes")
-    assert len(await migrate(empty)) == 3
+    assert len(await migrate(empty)) == len(available()) - 1

@@ -175,3 +175,28 @@ def test_check_ends_with_the_decision(keystile: Any, hub: Any, status: int, exit
 def test_check_refuses_an_endless_secret(keystile: Any, hub: Any) -> None:
     assert keystile("check", input="x" * 70_000).exit_code == 2
     assert hub.asked == []
+
+
+@pytest.mark.parametrize(
+    ("args", "path"),
+    [
+        (["revoke", ID, "--wait"], f"/v1/keys/{ID}/revoke?wait=confirmed"),
+        (["update", ID, "--disable", "--wait"], f"/v1/keys/{ID}?wait=confirmed"),
+        (["rotate", ID, "--wait"], f"/v1/keys/{ID}/rotate?wait=confirmed"),
+    ],
+)
+def test_waiting_for_every_gate_says_which_did_not_answer(keystile: Any, hub: Any, args: list[str], path: str) -> None:
+    late = [{"gate": "ab12", "machine": "\x1b[31mweb-2"}]
+    confirmation = {"revision": 9, "confirmed": True, "gates": 2, "waited_out": late, "unconfirmed": []}
+    hub.body = {"key": KEY, "secret": SECRET} if "rotate" in args else dict(KEY)
+    hub.body["confirmation"] = confirmation
+    result = keystile("keys", *args)
+    assert result.exit_code == 0
+    assert hub.asked[0][1] == path
+    assert "no gate decides without this" in result.stderr
+    assert "web-2 (ab12) did not answer" in result.stderr
+    assert "\x1b" not in result.stderr
+    assert "revision" not in result.stdout
+    hub.body["confirmation"] |= {"confirmed": False, "waited_out": [], "unconfirmed": late}
+    assert "Not confirmed" in keystile("keys", *args).stderr
+    assert json.loads(keystile("keys", *args, "--json").stdout) == hub.body

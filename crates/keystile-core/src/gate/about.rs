@@ -64,6 +64,29 @@ impl Gate {
         }
     }
 
+    pub(crate) fn append_tenant(&self, decision: &Decision, text: &mut Vec<u8>) {
+        if let Subject::Key { tenant, .. } = decision.subject {
+            catalogue::TENANTS.append(self.segment.facts(), tenant.into(), text);
+        }
+    }
+
+    pub(crate) fn append_tier(&self, decision: &Decision, text: &mut Vec<u8>) {
+        if let Subject::Key { tier, .. } = decision.subject {
+            catalogue::TIERS.append(self.segment.facts(), tier.into(), text);
+        }
+    }
+
+    /// The scopes that the key holds now, with commas between them.
+    pub(crate) fn append_scopes(&self, decision: &Decision, text: &mut Vec<u8>) {
+        let Subject::Key { slot, .. } = decision.subject else { return };
+        for (number, scope) in self.segment.slot(slot).scopes().iter().enumerate() {
+            if number > 0 {
+                text.push(b',');
+            }
+            catalogue::SCOPES.append(self.segment.facts(), scope.place().into(), text);
+        }
+    }
+
     /// The last revision of the feed that is applied here.
     #[must_use]
     pub fn applied_revision(&self) -> u64 {
@@ -74,6 +97,12 @@ impl Gate {
     #[must_use]
     pub fn fresh_until_ns(&self) -> u64 {
         self.segment.header().get(head::FRESH_UNTIL)
+    }
+
+    /// Boot time at which its writer last showed that it runs, in ns; 0: never.
+    #[must_use]
+    pub fn heartbeat_ns(&self) -> u64 {
+        self.segment.header().get(head::HEARTBEAT)
     }
 
     /// Keys that it knows, revoked and forgotten ones included.

@@ -36,14 +36,24 @@ impl Names {
 
     /// The name at `place`; empty when there is none.
     pub(crate) fn get(self, facts: &[AtomicU64], place: usize) -> String {
+        let mut bytes = Vec::with_capacity(self.words * WORD);
+        self.append(facts, place, &mut bytes);
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// Appends the name at `place` to `text`; nothing when there is none.
+    pub(crate) fn append(self, facts: &[AtomicU64], place: usize, text: &mut Vec<u8>) {
         if place >= self.len(facts) {
-            return String::new();
+            return;
         }
         let at = self.at + place * self.stride;
-        let words = facts[at..at + self.words].iter();
-        let mut bytes: Vec<u8> = words.flat_map(|word| word.load(Relaxed).to_be_bytes()).collect();
-        bytes.truncate(bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len()));
-        String::from_utf8(bytes).unwrap_or_default()
+        for word in &facts[at..at + self.words] {
+            let bytes = word.load(Relaxed).to_be_bytes();
+            match bytes.iter().position(|byte| *byte == 0) {
+                None => text.extend_from_slice(&bytes),
+                Some(end) => return text.extend_from_slice(&bytes[..end]),
+            }
+        }
     }
 
     /// The place of `name`.

@@ -7,7 +7,7 @@ use crate::digest::PEPPER_WORDS;
 use crate::scope::{MAX_NAME_LEN, MAX_SCOPES};
 
 pub(crate) const MAGIC: u64 = u64::from_be_bytes(*b"KEYSTILE");
-pub(crate) const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 2;
 
 pub(crate) const WORD: usize = 8;
 pub(crate) const PAGE: usize = 4096 / WORD;
@@ -42,6 +42,7 @@ pub(crate) mod head {
     pub(crate) const APPLIED_REVISION: usize = 22;
     pub(crate) const FEED_EPOCH: usize = 24; // 2 words
     pub(crate) const OFFSET_SET_AT: usize = 26;
+    pub(crate) const HEARTBEAT: usize = 27;
 
     pub(crate) const PEPPERS: usize = 32; // MAX_PEPPERS * PEPPER_WORDS
     pub(crate) const SHADOW: usize = 64; // SLOT_WORDS: the facts before the change that is being made

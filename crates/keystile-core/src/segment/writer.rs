@@ -32,7 +32,8 @@ pub struct Options {
     pub peppers: Vec<Pepper>,
     /// The budget for failed attempts of one client.
     pub failures: Quota,
-    /// Whether to go on deciding when the lease has run out.
+    /// Whether to go on deciding when the lease has run out. A segment that refuses then and has a lease goes on
+    /// refusing until [`Writer::allow_stale`].
     pub allow_stale: bool,
     /// 32 random bytes, for the gate's id and the key of its client table. Used only when the segment is new.
     pub random: [u8; 32],
@@ -91,7 +92,10 @@ impl Writer {
             return Err(SegmentError::Invalid("a gate knows four peppers at most, retired ones included".into()));
         }
         header.set(head::FAILURE_QUOTA, options.failures.to_word());
-        header.set(head::ALLOW_STALE, u64::from(options.allow_stale));
+        // A gate that is already deciding goes on as it was: see `allow_stale`.
+        if !options.allow_stale || header.get(head::FRESH_UNTIL) == 0 {
+            header.set(head::ALLOW_STALE, u64::from(options.allow_stale));
+        }
         Ok(())
     }
 
@@ -288,6 +292,16 @@ impl Writer {
     pub fn refresh(&self, epoch: u128, revision: u64, fresh_until_ns: u64) {
         self.applied(epoch, revision);
         self.extend_lease(fresh_until_ns);
+    }
+
+    /// Lets the gate go on deciding when its lease has run out. Only for who has told the database so.
+    pub fn allow_stale(&self) {
+        self.header().set(head::ALLOW_STALE, 1);
+    }
+
+    /// Shows that this writer still runs, to whoever waits to take its place.
+    pub fn beat(&self, now: Instant) {
+        self.header().set(head::HEARTBEAT, now.boottime());
     }
 
     /// Takes one more measurement of wall time minus boot time; see [`lease::next_offset`].

@@ -6,8 +6,8 @@ import rich_click as click
 
 from keystile.cli.context import Context, pass_context
 from keystile.cli.durations import NEVER, moment, span
-from keystile.cli.keys.display import show_key, show_secret
-from keystile.cli.keys.group import id_argument, keys, path_of
+from keystile.cli.keys.display import note_confirmation, show_change, show_secret
+from keystile.cli.keys.group import id_argument, keys, path_of, wait_option
 
 
 @keys.command("update")
@@ -19,6 +19,7 @@ from keystile.cli.keys.group import id_argument, keys, path_of
 @click.option("--expires", type=moment, metavar="WHEN", help="30d, 12h, 2030-01-31T00:00:00Z or never.")
 @click.option("--disable/--enable", "disabled", default=None, help="Stop the key for a while, or let it work.")
 @click.option("--note", metavar="TEXT", help="A note for people; empty: none.")
+@wait_option
 @pass_context
 def update(
     context: Context,
@@ -32,6 +33,7 @@ def update(
     expires: str | None,
     disabled: bool | None,
     note: str | None,
+    wait: bool,
 ) -> None:
     """Change a key."""
     if scopes and no_scopes:
@@ -51,28 +53,31 @@ def update(
     cleared = {"expires_at": NEVER, "note": ""}
     body = {field: None if cleared.get(field) == value else value for field, value in changes.items()}
     with context.client() as client:
-        show_key(context, client.send("PATCH", path_of(id_), body))
+        show_change(context, client.send("PATCH", path_of(id_), body, wait=wait))
 
 
 @keys.command("rotate")
 @id_argument
 @click.option("--overlap", type=span, metavar="SPAN", help="How long the old secret still works; else 1d.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the secret alone.")
+@wait_option
 @pass_context
-def rotate(context: Context, id_: str, overlap: int | None, quiet: bool) -> None:
+def rotate(context: Context, /, *, id_: str, overlap: int | None, quiet: bool, wait: bool) -> None:
     """Give a key a new secret and print it, this once only."""
     body = {} if overlap is None else {"overlap_seconds": overlap}
     with context.client() as client:
-        answer = client.send("POST", path_of(id_, "rotate"), body)
+        answer = client.send("POST", path_of(id_, "rotate"), body, wait=wait)
     show_secret(context, answer, quiet=quiet)
+    note_confirmation(answer)
 
 
 @keys.command("revoke")
 @id_argument
 @click.option("--reason", metavar="TEXT", help="Why; kept with the key.")
+@wait_option
 @pass_context
-def revoke(context: Context, id_: str, reason: str | None) -> None:
+def revoke(context: Context, id_: str, reason: str | None, wait: bool) -> None:
     """Revoke a key, which is final."""
     body = {} if reason is None else {"reason": reason}
     with context.client() as client:
-        show_key(context, client.send("POST", path_of(id_, "revoke"), body))
+        show_change(context, client.send("POST", path_of(id_, "revoke"), body, wait=wait))

@@ -9,6 +9,7 @@ import rich_click as click
 
 from keystile.cli.context import Context
 from keystile.cli.output import note, print_json, print_record, print_table
+from keystile.safe_text import safe
 
 LIST_COLUMNS = (
     "ID", "NAME", "KEY", "SCOPES", "TIER", "STATUS", "EXPIRES", "LAST USED", "REQUESTS 30D", "ERRORS",
@@ -21,6 +22,35 @@ def show_key(context: Context, key: Mapping[str, Any]) -> None:
         print_json(key)
     else:
         print_record((name.replace("_", " "), value) for name, value in key.items())
+
+
+def show_change(context: Context, answer: Mapping[str, Any]) -> None:
+    """A key after a change, and whether every gate has it if that was waited for."""
+    if context.json:
+        print_json(answer)
+    else:
+        show_key(context, {name: value for name, value in answer.items() if name != "confirmation"})
+    note_confirmation(answer)
+
+
+def note_confirmation(answer: Mapping[str, Any]) -> None:
+    """Say on stderr which gates have the change, where that was waited for."""
+    confirmation = answer.get("confirmation")
+    if confirmation is None:
+        return
+    if confirmation["confirmed"]:
+        note(f"\nConfirmed at revision {confirmation['revision']}: no gate decides without this any more.")
+    else:
+        note(
+            f"\nNot confirmed: the change is made, but not every gate has said that it has revision"
+            f" {confirmation['revision']}."
+        )
+    for what, reason in (
+        ("waited_out", "did not answer; its lease is over, so it refuses"),
+        ("unconfirmed", "did not answer, and may go on without the change (stale_policy allow)"),
+    ):
+        for gate in confirmation[what]:
+            note(f"  {safe(gate['machine'] or 'a gate')} ({safe(gate['gate'])}) {reason}.")
 
 
 def show_keys(keys: Iterable[Mapping[str, Any]]) -> None:

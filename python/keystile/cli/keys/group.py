@@ -27,6 +27,8 @@ def key_id(text: str) -> str:
 id_argument = click.argument("id_", metavar="ID", type=key_id)
 tenant_option = click.option("--tenant", metavar="TENANT", help="The tenant; else that of the Hub key.")
 
+wait_option = click.option("--wait", is_flag=True, help="Come back when no gate decides without this any more.")
+
 
 def path_of(id_: str, call: str = "") -> str:
     """The address of a key, or of a call on it."""

@@ -6,6 +6,7 @@ from keystile.hub.bootstrap import bootstrap
 from keystile.hub.demo.seed import seed
 from keystile.pepper import pepper_bytes
 from keystile.settings import Settings
+from keystile.store.fitness import check_fitness
 from keystile.store.migrate import migrate
 from keystile.store.pool import connect
 
@@ -14,6 +15,7 @@ _ANY_KEY = "SELECT EXISTS (SELECT FROM keys)"
 
 async def prepare(settings: Settings, url: str) -> None:
     """Migrate, make the first key, and add the sample data where it is asked for. Safe to repeat."""
+    await check_fitness(url, migrated=False)
     connection = await connect(url)
     try:
         await migrate(connection)

@@ -45,7 +45,7 @@ async def _serve(settings: Settings, welcome: Welcome, hurry: asyncio.Event) -> 
         await prepare(settings, base.url)
         settings = resolved(settings, base.url)
 
-        agent = AgentKeeper(settings, base.url)
+        agent = AgentKeeper(settings)
         watched = [base.watching, agent.task]
         stack.push_async_callback(agent.stop)
         await _unless_failed(agent.ready.wait(), watched)

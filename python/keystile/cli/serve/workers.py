@@ -12,6 +12,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 
 from keystile.cli.failure import CommandError
+from keystile.process import without_our_variables
 from keystile.settings import Settings, encode
 
 GRACE_S = 30.0
@@ -103,7 +104,7 @@ class Workers:
             stdin=PIPE,
             pass_fds=(number,),
             start_new_session=True,
-            env=_environment(),
+            env=without_our_variables(),
         )
 
     async def _hand_over(self, process: Process) -> None:
@@ -119,8 +120,3 @@ class Workers:
         for process in self._processes:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)
-
-
-def _environment() -> dict[str, str]:
-    """Without our own variables: the settings come complete through the pipe, and hold secrets."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("KEYSTILE_")}

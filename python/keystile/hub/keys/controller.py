@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
+import msgspec
 from litestar import Controller, Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import UNSET
 
-from keystile.hub.context import Hub
+from keystile.hub.context import Hub, Session
+from keystile.hub.errors import NotConfirmed
 from keystile.hub.keys import service
 from keystile.hub.keys.schemas import (
+    ChangedKey,
     CreateKey,
     IssuedKey,
     KeyPage,
     RevokeKey,
+    RotatedKey,
     RotateKey,
     Sort,
     Status,
     UpdateKey,
 )
 from keystile.hub.requests import Cursor, HubRequest, Limit, Tenant
+from keystile.hub.waits import unconfirmed
 from keystile.store.records import KeyRow
 
 StatusFilter = Annotated[Status | None, QueryParameter(description="Only with this status.")]
@@ -28,6 +34,11 @@ ScopeFilter = Annotated[str | None, QueryParameter(name="scope", description="On
 TierFilter = Annotated[str | None, QueryParameter(description="Only of this tier.")]
 Search = Annotated[str | None, QueryParameter(description="Only with this in the name, id, start or last4.")]
 SortOrder = Annotated[Sort, QueryParameter(description="Order; a leading '-' means descending.")]
+
+Wait = Annotated[
+    Literal["confirmed"] | None,
+    QueryParameter(description="`confirmed`: answer when no gate decides without this change any more."),
+]
 
 
 class KeysController(Controller):
@@ -88,10 +99,12 @@ class KeysController(Controller):
         hub: NamedDependency[Hub],
         key_id: FromPath[str],
         data: JSONBody[UpdateKey],
-    ) -> KeyRow:
+        wait: Wait = None,
+    ) -> ChangedKey:
         """A field that is absent stays as it is; null clears `expires_at` or `note`."""
         async with hub.changing(request) as session:
-            return await service.update(session.connection, session.caller, key_id, data)
+            row = await service.update(session.connection, session.caller, key_id, data)
+        return await _changed(request, hub, session, row, wait)
 
     @post("/{key_id:str}/rotate", status_code=200, summary="Rotate a key's secret")
     async def rotate(
@@ -100,11 +113,20 @@ class KeysController(Controller):
         hub: NamedDependency[Hub],
         key_id: FromPath[str],
         data: JSONBody[RotateKey | None] = None,
-    ) -> IssuedKey:
+        wait: Wait = None,
+    ) -> RotatedKey:
         """Same id, bucket and history, a new secret; the old one works until the overlap ends."""
         overlap = (data or RotateKey()).overlap_seconds
         async with hub.changing(request) as session:
-            return await service.rotate(session.connection, session.caller, key_id, overlap, hub.issuer)
+            issued = await service.rotate(session.connection, session.caller, key_id, overlap, hub.issuer)
+        if wait is None:
+            return RotatedKey(issued.key, issued.secret)
+        try:
+            confirmation = await hub.confirmed(request, session)
+        except NotConfirmed:
+            # The secret is shown this once: it must not be lost for want of a receipt.
+            confirmation = unconfirmed(session.commit)
+        return RotatedKey(issued.key, issued.secret, confirmation)
 
     @post("/{key_id:str}/revoke", status_code=200, summary="Revoke a key for good")
     async def revoke(
@@ -113,7 +135,14 @@ class KeysController(Controller):
         hub: NamedDependency[Hub],
         key_id: FromPath[str],
         data: JSONBody[RevokeKey | None] = None,
-    ) -> KeyRow:
+        wait: Wait = None,
+    ) -> ChangedKey:
         """Final. A second time changes nothing and answers the same."""
         async with hub.changing(request) as session:
-            return await service.revoke(session.connection, session.caller, key_id, data or RevokeKey())
+            row = await service.revoke(session.connection, session.caller, key_id, data or RevokeKey())
+        return await _changed(request, hub, session, row, wait)
+
+
+async def _changed(request: HubRequest, hub: Hub, session: Session, row: KeyRow, wait: str | None) -> ChangedKey:
+    confirmation = UNSET if wait is None else await hub.confirmed(request, session)
+    return ChangedKey(**msgspec.structs.asdict(row), confirmation=confirmation)

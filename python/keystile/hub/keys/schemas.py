@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from keystile.hub.waits import Confirmation
 from keystile.store.records import Headline, KeyRow
 
 Name = Annotated[
@@ -85,6 +86,18 @@ class IssuedKey(Struct, frozen=True):
 
     key: KeyRow
     secret: str
+
+
+class ChangedKey(KeyRow, frozen=True, kw_only=True):
+    """A key after a change; `confirmation` if it was asked for with `wait=confirmed`."""
+
+    confirmation: Confirmation | UnsetType = UNSET
+
+
+class RotatedKey(IssuedKey, frozen=True):
+    """A key with its new secret; `confirmation` if it was asked for with `wait=confirmed`."""
+
+    confirmation: Confirmation | UnsetType = UNSET
 
 
 class ListedKey(KeyRow, frozen=True, kw_only=True):

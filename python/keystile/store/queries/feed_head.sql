@@ -1,5 +1,4 @@
--- The clock and the server's state. Cost: one row.
-SELECT epoch, rev, clock_timestamp() AS now, pg_is_in_recovery() AS replica,
-       CASE WHEN pg_is_in_recovery() THEN 0
-            ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END AS timeline
+-- The clock, the stamp of its revision and the server's state. Cost: one row and one probe.
+SELECT epoch, rev, (SELECT min(at) FROM changes WHERE changes.rev = feed_clock.rev) AS stamp,
+       clock_timestamp() AS now, pg_is_in_recovery() AS replica, feed_timeline() AS timeline
 FROM feed_clock

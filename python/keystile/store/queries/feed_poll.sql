@@ -14,12 +14,12 @@ WITH clock AS (
     SELECT DISTINCT ref FROM news WHERE kind = 'key'
 )
 SELECT clock.epoch, clock.replica, clock_timestamp() AS now, clock.rev AS head,
-       CASE WHEN clock.replica THEN 0
-            ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END AS timeline,
+       feed_timeline() AS timeline,
        COALESCE(covered.last_rev, clock.rev) AS rev, covered.revs_seen, covered.catalogue_changed,
+       (SELECT min(at) FROM changes WHERE changes.rev = COALESCE(covered.last_rev, clock.rev)) AS stamp,
        COALESCE((SELECT min(rev) FROM changes), clock.rev + 1) AS oldest_rev,
        touched.ref, k.id, k.tenant, k.digest, k.previous_digest, k.previous_secret_expires_at, k.scopes, k.tier,
-       k.expires_at, k.disabled, k.revoked_at IS NOT NULL AS revoked
+       k.expires_at, k.disabled, k.revoked_at
 FROM clock
 CROSS JOIN covered
 LEFT JOIN touched ON true
