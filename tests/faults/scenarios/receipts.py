@@ -13,7 +13,7 @@ from tests.faults.world import World
 
 
 async def confirmed_around(world: World, fault: MachineFault, random: Random, *, wait: bool = True) -> None:
-    """The Hub on the first machine confirms revocations while a fault hits the second; or takes them for it (`wait`)."""
+    """The Hub on the first machine confirms revocations while a fault hits the second; or does not (`wait`)."""
     hub, other = world.machines
     good, *doomed = await world.issue(keys_=5)
     await world.asked("ok", doomed[-1])
