@@ -3,7 +3,8 @@
 //! Fixed open addressing with linear probing. An entry is one word, so it is published, changed and withdrawn by one
 //! store: the upper half is a fingerprint (32 bits of the digest), the lower half the slot plus one. Digests are
 //! keyed with the pepper: nobody outside can aim at a place, and what a probe's length tells is not about secrets.
-//! A fingerprint only nominates; the slot's whole digest decides.
+//! A fingerprint only nominates; the slot's whole digest decides. When half of the entries are no longer empty another
+//! index takes this one's place ([`super::editions`]).
 
 use crate::digest::Digest;
 use crate::sync::AtomicU64;
@@ -29,40 +30,64 @@ impl<'a> Index<'a> {
             .map(|entry| (entry as u32) - 1)
     }
 
-    /// Makes `digest` lead to `slot`; false when there is no free entry.
-    pub(crate) fn insert(self, digest: &Digest, slot: u32) -> bool {
-        if self.candidates(digest).any(|known| known == slot) {
-            return true;
-        }
-        let free = self.probe(digest).find(|place| {
-            let entry = self.0[*place].load(Relaxed);
-            entry == EMPTY || entry == WITHDRAWN
-        });
-        if let Some(place) = free {
-            self.0[place].store(entry_of(digest, slot), Release);
-        }
-        free.is_some()
+    /// How many entries there are.
+    pub(crate) fn len(self) -> usize {
+        self.0.len()
     }
 
-    /// Withdraws the entry by which `digest` leads to `slot`, if there is one.
-    pub(crate) fn remove(self, digest: &Digest, slot: u32) {
+    /// How many of them are not empty.
+    pub(crate) fn filled(self) -> usize {
+        self.0.iter().filter(|entry| entry.load(Relaxed) != EMPTY).count()
+    }
+
+    /// Whether `digest` leads to `slot`.
+    pub(crate) fn leads(self, digest: &Digest, slot: u32) -> bool {
+        self.candidates(digest).any(|known| known == slot)
+    }
+
+    /// Makes `digest` lead to `slot`. Returns how many empty entries this took; `None` when there is no free entry.
+    pub(crate) fn insert(self, digest: &Digest, slot: u32) -> Option<usize> {
+        let wanted = entry_of(digest, slot);
+        let mut free = None;
+        for place in self.probe(digest) {
+            let entry = self.0[place].load(Relaxed);
+            if entry == wanted {
+                return Some(0);
+            }
+            if entry == EMPTY || entry == WITHDRAWN {
+                free = free.or(Some((place, entry)));
+            }
+            if entry == EMPTY {
+                break;
+            }
+        }
+        let (place, entry) = free?;
+        self.0[place].store(wanted, Release);
+        Some(usize::from(entry == EMPTY))
+    }
+
+    /// Withdraws the entry by which `digest` leads to `slot`, if there is one. Returns how many entries are empty again.
+    pub(crate) fn remove(self, digest: &Digest, slot: u32) -> usize {
         let gone = entry_of(digest, slot);
         let found = self
             .probe(digest)
             .map(|place| (place, self.0[place].load(Relaxed)))
             .take_while(|(_, entry)| *entry != EMPTY)
             .find(|(_, entry)| *entry == gone);
-        let Some((mut place, _)) = found else { return };
+        let Some((mut place, _)) = found else { return 0 };
         // Nothing is announced by taking an entry away, so relaxed stores do.
         self.0[place].store(WITHDRAWN, Relaxed);
         // Where the chain ends just behind, withdrawn entries at its end can be given back.
         let before = |place: usize| place.wrapping_sub(1) & (self.0.len() - 1);
+        let mut emptied = 0;
         if self.0[(place + 1) & (self.0.len() - 1)].load(Relaxed) == EMPTY {
             while self.0[place].load(Relaxed) == WITHDRAWN {
                 self.0[place].store(EMPTY, Relaxed);
                 place = before(place);
+                emptied += 1;
             }
         }
+        emptied
     }
 
     fn probe(self, digest: &Digest) -> impl Iterator<Item = usize> + use<> {
@@ -96,17 +121,18 @@ mod tests {
         fn holds_what_a_set_holds(steps in prop::collection::vec((any::<bool>(), 0..12u32), 0..200)) {
             let words: Vec<_> = (0..16).map(|_| AtomicU64::new(EMPTY)).collect();
             let index = Index(&words);
-            let mut model = HashSet::new();
+            let (mut model, mut filled) = (HashSet::new(), 0);
             for (insert, n) in steps {
                 if insert {
-                    prop_assert!(index.insert(&crowded(n), n));
+                    filled += index.insert(&crowded(n), n).unwrap();
                     model.insert(n);
                 } else {
-                    index.remove(&crowded(n), n);
+                    filled -= index.remove(&crowded(n), n);
                     model.remove(&n);
                 }
+                prop_assert_eq!(filled, index.filled());
                 for n in 0..12 {
-                    prop_assert_eq!(index.candidates(&crowded(n)).any(|slot| slot == n), model.contains(&n));
+                    prop_assert_eq!(index.leads(&crowded(n), n), model.contains(&n));
                 }
             }
         }
@@ -116,8 +142,8 @@ mod tests {
     fn a_full_index_says_so_and_still_answers() {
         let words: Vec<_> = (0..16).map(|_| AtomicU64::new(EMPTY)).collect();
         let index = Index(&words);
-        assert!((0..16).all(|n| index.insert(&crowded(n), n)));
-        assert!(!index.insert(&crowded(99), 99));
+        assert!((0..16).all(|n| index.insert(&crowded(n), n) == Some(1)));
+        assert_eq!((index.insert(&crowded(99), 99), index.insert(&crowded(3), 3)), (None, Some(0)));
         assert_eq!(index.candidates(&crowded(99)).count(), 0);
     }
 }
