@@ -1,7 +1,7 @@
 //! Which index is in use, and how another takes its place without a pause.
 //!
-//! There are two areas for an index, and they take turns. The writer fills the one that is not in use with every
-//! secret, in as many entries as are needed, and then one store of the *edition* makes it the index. Readers take what
+//! There are two areas for an index, and they take turns. The writer fills the one that is not in use with the
+//! entries of the other, in as much room as they need, and then one store of the *edition* makes it the index. Readers take what
 //! they find: the slot's whole digest decides. Who finds nothing asks whether the edition is still the same, since
 //! under the one before the area may have been emptied, or even filled anew, and goes on in the new one if not. The
 //! edition counts, so that it is never the same again.
@@ -112,15 +112,11 @@ impl<'a> Editions<'a> {
         empty(start..start + self.areas.len);
     }
 
-    /// Makes an index of 2^`log2` entries that leads to `secrets` the one in use. The spare area must be empty and
-    /// have memory for it. Returns how many entries it fills; `None`, and nothing changes, if there are too few.
-    pub(crate) fn renew(self, log2: u32, secrets: impl Iterator<Item = (Digest, u32)>) -> Option<usize> {
+    /// Makes an index with room for 2^`log2` entries, and those of `old`, the one in use. The spare area must be empty
+    /// and have memory for it. Returns how many entries there are; `None`, and nothing changes, if they do not fit.
+    pub(crate) fn renew(self, log2: u32, old: Index<'_>) -> Option<usize> {
         let next = self.edition().next(log2);
-        let index = self.index_of(next);
-        let mut filled = 0;
-        for (digest, slot) in secrets {
-            filled += index.insert(&digest, slot)?;
-        }
+        let filled = self.index_of(next).copy(old)?;
         self.facts[head::INDEX].store(next.0, Release);
         Some(filled)
     }

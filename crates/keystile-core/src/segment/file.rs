@@ -189,12 +189,7 @@ impl Segment {
         let mut done = Ok(());
         self.editions().empty_spare(|words| {
             let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            done = rustix::fs::fallocate(
-                &self.file,
-                flags,
-                (words.start * WORD) as u64,
-                (words.len() * WORD) as u64,
-            );
+            done = rustix::fs::fallocate(&self.file, flags, (words.start * WORD) as u64, (words.len() * WORD) as u64);
         });
         done.map_err(|errno| io_error(&self.path)(errno.into()))
     }

@@ -7,7 +7,6 @@ use super::slots::Facts;
 use super::{Result, SegmentError};
 use crate::bucket::Instant;
 use crate::digest::Digest;
-use crate::record::flag;
 use std::sync::Arc;
 
 /// How long the memory of an index is kept when another has taken its place. A check that was stopped in it would take
@@ -75,7 +74,7 @@ impl IndexKeeper {
         if now.boottime() < self.pause_until_ns {
             return Err(SegmentError::NoSpace(self.segment.path().into()));
         }
-        match renew_index(&self.segment, more) {
+        match renew_index(&self.segment, self.index(), more) {
             Ok(filled) => (self.filled, self.spare_from_ns) = (filled, Some(now.boottime() + GRACE_NS)),
             Err(error) => {
                 self.pause_until_ns = now.boottime() + PAUSE_NS;
@@ -94,21 +93,11 @@ impl IndexKeeper {
     }
 }
 
-/// Makes a new index of every secret, with room for so many `more`, and returns how many entries are filled. It is the
-/// same whether the one before was full of secrets, full of withdrawn entries, or not there yet.
-pub(crate) fn renew_index(segment: &Segment, more: usize) -> Result<usize> {
-    let log2 = index_log2(secrets(segment).count() + more);
+/// Makes an index of the entries of `old`, with room for so many `more`, the segment's; returns how many entries there
+/// are. It is the same whether the old one is full of secrets, full of withdrawn entries, or another segment's.
+pub(crate) fn renew_index(segment: &Segment, old: Index<'_>, more: usize) -> Result<usize> {
+    let log2 = index_log2(old.entries().count() + more);
     segment.empty_spare_index()?;
     segment.allocate_spare_index(log2)?;
-    let filled = segment.writable_editions().renew(log2, secrets(segment));
-    filled.ok_or(SegmentError::Full(segment.capacity()))
-}
-
-/// Every secret and its slot. Removed keys are answered like unknown ones, and so need not be found.
-fn secrets(segment: &Segment) -> impl Iterator<Item = (Digest, u32)> + use<'_> {
-    (0..segment.used()).flat_map(|slot| {
-        let facts = segment.slot(slot).facts();
-        let kept = !facts.state.has(flag::REMOVED);
-        facts.secrets().filter(move |_| kept).map(move |digest| (digest, slot))
-    })
+    segment.writable_editions().renew(log2, old).ok_or(SegmentError::Full(segment.capacity()))
 }

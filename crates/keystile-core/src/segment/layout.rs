@@ -62,6 +62,7 @@ pub(crate) const TENANTS_AT: usize = pages(TIERS_AT + MAX_TIERS * TIER_WORDS);
 const INDEX_AT: usize = TENANTS_AT + MAX_TENANTS * TENANT_WORDS;
 /// The smallest index has one page.
 const LEAST_INDEX_LOG2: u32 = PAGE.ilog2();
+pub(crate) const MAX_INDEX_LOG2: u32 = index_log2(index_most(*CAPACITY.end()));
 
 /// Words of a slot's facts: two cache lines, of which a check with the current secret reads the first.
 pub(crate) const SLOT_WORDS: usize = 16;
@@ -113,6 +114,11 @@ pub(crate) const fn index_log2(secrets: usize) -> u32 {
     if log2 < LEAST_INDEX_LOG2 { LEAST_INDEX_LOG2 } else { log2 }
 }
 
+/// The most secrets at a time: two for each key, and two more while one changes.
+const fn index_most(capacity: u32) -> usize {
+    2 * capacity as usize + 2
+}
+
 /// The places that depend on the capacity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
@@ -128,10 +134,10 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The layout for `capacity` keys. Each may have two secrets at a time, and two more while it changes.
+    /// The layout for `capacity` keys.
     pub(crate) fn new(capacity: u32) -> Self {
         let slots = capacity as usize;
-        let areas = Areas { at: INDEX_AT, len: 1 << index_log2(2 * slots + 2) };
+        let areas = Areas { at: INDEX_AT, len: 1 << index_log2(index_most(capacity)) };
         let slots_at = pages(areas.end());
         let hot_at = pages(DIRTY_AT + slots.div_ceil(64));
         let cold_at = pages(hot_at + slots * HOT_WORDS);

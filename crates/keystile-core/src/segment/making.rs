@@ -3,6 +3,7 @@
 use super::catalogue::{SCOPES, TENANTS, TIERS};
 use super::file::{Identity, Segment, io_error};
 use super::header::Header;
+use super::index::Index;
 use super::keeper::renew_index;
 use super::layout::{
     BUDGET_AT, CHUNK_SLOTS, COLD_WORDS, HOT_WORDS, MAGIC, SCOPES_AT, TENANT_WORDS, TENANTS_AT, VERSION, WORD, head,
@@ -43,7 +44,8 @@ pub(crate) fn adopt_or_make(path: &Path, options: &Options, identity: &Identity)
             hand_over(old, &new)?;
         }
     }
-    renew_index(&new, 0)?;
+    let handed_over = old.as_ref().filter(|old| shares_pepper(old, options));
+    renew_index(&new, handed_over.map_or(Index(&[]), |old| old.editions().index()), 0)?;
     finish_header(&new);
     drop(new);
     std::fs::rename(&beside, path).map_err(io_error(path))?;

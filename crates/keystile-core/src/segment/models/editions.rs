@@ -1,28 +1,31 @@
 //! A key stays to be found while one index takes another's place, and the place of that one is emptied and used again.
 
+use super::super::index::Index;
 use super::facts::{Area, digest, key};
 use crate::digest::Digest;
 use crate::sync::dies_after;
 use loom::thread;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Writes of [`exchange`] with two secrets: their entries, the edition, then the emptied area.
+/// Writes of [`exchange`] with two entries: these, the edition, then the emptied area.
 pub(super) const WRITES: usize = 2 + 1 + 4;
 
-/// The key that is looked for, and one that comes into its way.
+/// The key that is looked for, and one that is in its way.
 const KEPT: fn() -> Digest = || digest(0, 1);
 const OTHER: fn() -> Digest = || digest(0, 9);
 
 fn start() -> Area {
     let area = Area::new();
     area.slot(0).write(&key(1));
-    exchange(&area, 1, &[(KEPT(), 0)]);
+    assert_eq!(area.editions().renew(1, Index(&[])), Some(0));
+    let index = area.editions().index();
+    assert_eq!((index.insert(&OTHER(), 1), index.insert(&KEPT(), 0)), (Some(1), Some(1)));
     area
 }
 
 /// A new index, and the memory of the old one is taken at once: nobody knows who is still reading there.
-fn exchange(area: &Area, log2: u32, secrets: &[(Digest, u32)]) {
-    assert_eq!(area.editions().renew(log2, secrets.iter().copied()), Some(secrets.len()));
+fn exchange(area: &Area, log2: u32) {
+    assert!(area.editions().renew(log2, area.editions().index()).is_some());
     empty(area);
 }
 
@@ -40,21 +43,22 @@ pub(super) fn larger() {
     let area = start();
     let writer = thread::spawn({
         let area = area.clone();
-        move || exchange(&area, 2, &[(OTHER(), 1), (KEPT(), 0)])
+        move || exchange(&area, 2)
     });
     assert!(is_found(&area), "lost while the index grew");
     writer.join().unwrap();
     assert!(is_found(&area));
 }
 
-/// Two more after the first, so that the last lies where the first did and is as large.
+/// Two more after the first, so that the last lies where the first did and is as large, but in another order.
 pub(super) fn thrice() {
     let area = start();
     let writer = thread::spawn({
         let area = area.clone();
         move || {
-            exchange(&area, 1, &[(KEPT(), 0)]);
-            exchange(&area, 1, &[(OTHER(), 1), (KEPT(), 0)]);
+            exchange(&area, 1);
+            area.editions().index().remove(&OTHER(), 1);
+            exchange(&area, 1);
         }
     });
     assert!(is_found(&area), "lost while the index was made anew");
@@ -69,7 +73,7 @@ pub(super) fn death(writes: usize) {
         let area = area.clone();
         move || {
             dies_after(writes);
-            exchange(&area, 1, &[(OTHER(), 1), (KEPT(), 0)]);
+            exchange(&area, 1);
         }
     });
     assert!(is_found(&area), "lost when the writer died");
@@ -79,11 +83,11 @@ pub(super) fn death(writes: usize) {
         let area = area.clone();
         move || {
             empty(&area);
-            exchange(&area, 2, &[(KEPT(), 0)]);
+            exchange(&area, 2);
         }
     });
     assert!(is_found(&area), "lost to the next writer");
     next.join().unwrap();
     assert!(is_found(&area));
-    assert_eq!(area.editions().candidates(&OTHER()).count(), 0, "an entry of the dead writer");
+    assert_eq!(area.editions().index().filled(), 2, "an entry of the dead writer");
 }

@@ -53,7 +53,7 @@ impl Area {
 
 /// A digest whose probe begins in `place`.
 pub(super) fn digest(place: u64, n: u64) -> Digest {
-    Digest([place, n << 32, n, n])
+    Digest([(n << 8 | place) << 28, n, n, n])
 }
 
 /// The n-th state of a key: each word that [`seen`] looks at says `n`.
