@@ -189,9 +189,9 @@ impl Segment {
         let mut done = Ok(());
         self.editions().empty_spare(|words| {
             let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            done = rustix::fs::fallocate(&self.file, flags, (words.start * WORD) as u64, (words.len() * WORD) as u64);
+            done = fallocate(&self.path, &self.file, flags, (words.start * WORD) as u64, (words.len() * WORD) as u64);
         });
-        done.map_err(|errno| io_error(&self.path)(errno.into()))
+        done
     }
 
     /// Gives memory to a part of the file now, so that a full file system is an error here and not a signal later.
@@ -201,7 +201,11 @@ impl Segment {
 }
 
 fn allocate(path: &Path, file: &File, first_byte: u64, bytes: u64) -> Result<()> {
-    rustix::fs::fallocate(file, FallocateFlags::empty(), first_byte, bytes).map_err(|errno| match errno {
+    fallocate(path, file, FallocateFlags::empty(), first_byte, bytes)
+}
+
+fn fallocate(path: &Path, file: &File, flags: FallocateFlags, first_byte: u64, bytes: u64) -> Result<()> {
+    rustix::fs::fallocate(file, flags, first_byte, bytes).map_err(|errno| match errno {
         rustix::io::Errno::NOSPC | rustix::io::Errno::NOMEM => SegmentError::NoSpace(path.into()),
         other => io_error(path)(other.into()),
     })

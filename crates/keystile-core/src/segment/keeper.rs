@@ -43,7 +43,7 @@ impl IndexKeeper {
     /// # Errors
     /// [`SegmentError::NoSpace`] if that needs a larger index and there is no memory for one.
     pub(crate) fn make_room(&mut self, facts: &Facts, slot: u32, now: Instant) -> Result<()> {
-        self.give_back(now)?;
+        self.give_back(now);
         let new = facts.secrets().filter(|digest| !self.index().leads(digest, slot)).count();
         let (len, wanted) = (self.index().len(), self.filled + new);
         if new == 0 || wanted <= len / 2 {
@@ -84,12 +84,12 @@ impl IndexKeeper {
         Ok(())
     }
 
-    fn give_back(&mut self, now: Instant) -> Result<()> {
-        if self.spare_from_ns.is_some_and(|from| now.boottime() >= from) {
-            self.segment.empty_spare_index()?;
+    fn give_back(&mut self, now: Instant) {
+        let is_due = self.spare_from_ns.is_some_and(|from| now.boottime() >= from);
+        // Where that fails the memory is kept, and the next change tries again.
+        if is_due && self.segment.empty_spare_index().is_ok() {
             self.spare_from_ns = None;
         }
-        Ok(())
     }
 }
 
