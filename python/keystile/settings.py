@@ -101,8 +101,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How often usage counters are written to the database."""
     stale_policy: Literal["deny", "allow"] = "deny"
     """What a gate does when it cannot show that it is fresh."""
-    capacity: int = 200_000
-    """How many keys a segment can hold."""
+    capacity: int = 16_777_216
+    """How many keys a segment can hold at most. Costs address space; memory comes with the keys."""
     failure_rate: int = 60
     """Failed attempts a minute that one client address may make."""
     failure_burst: int = 100
