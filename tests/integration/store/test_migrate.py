@@ -37,7 +37,7 @@ async def empty(empty_url: str) -> AsyncIterator[Connection]:
 async def test_a_new_database_gets_everything_once(empty: Connection) -> None:
     assert [step.applied_at for step in await status(empty)] == [None] * len(available())
     applied = await migrate(empty)
-    assert [step.number for step in applied] == list(range(1, len(available()) + 1))
+    assert [step.number for step in applied] == [step.number for step in available()]
     assert await migrate(empty) == []
     assert await status(empty) == applied
     assert all(step.applied_at is not None for step in applied)
@@ -90,7 +90,7 @@ async def test_a_failed_step_leaves_nothing_behind(empty: Connection) -> None:
     await empty.execute("CREATE TABLE changes (in_the_way integer)")
     with pytest.raises(Exception, match="already exists"):
         await migrate(empty)
-    assert [step.applied_at is not None for step in await status(empty)] == [True, False, False, False]
+    assert [step.applied_at is not None for step in await status(empty)] == [True] + [False] * (len(available()) - 1)
     assert await empty.fetchval("SELECT to_regclass('feed_clock')") is None
     await empty.execute("DROP TABLE changes")
-    assert len(await migrate(empty)) == 3
+    assert len(await migrate(empty)) == len(available()) - 1
