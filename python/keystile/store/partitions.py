@@ -37,7 +37,7 @@ DEFAULT_RETENTION = Retention()
 
 
 async def make_room(conn: Connection, days: Iterable[date], retention: Retention = DEFAULT_RETENTION) -> None:
-    """Partitions for today, tomorrow and those of `days` that are kept at all. Cost: a look-up each if they are there."""
+    """Partitions for today, tomorrow and those of `days` that are kept at all; cheap where they are there already."""
     await conn.execute(sql("usage_make_room"), sorted(set(days)), retention.hourly_days, retention.daily_days)
 
 

@@ -61,7 +61,7 @@ async def test_the_migration_carries_everything_over(database_url: str, monkeypa
         """
     )
     before = [await conn.fetch(f"SELECT * FROM {table} ORDER BY 2") for table in ("usage_hourly", "usage_daily")]
-    assert [step.number for step in await migrations.migrate(conn)][0] == 6
+    assert next(step.number for step in await migrations.migrate(conn)) == 6
     after = [await conn.fetch(f"SELECT * FROM {table} ORDER BY 2") for table in ("usage_hourly", "usage_daily")]
     assert after == before
     assert [len(rows) for rows in after] == [100, 100]
@@ -106,7 +106,7 @@ async def test_making_room_waits_for_nobody(db: Connection, database_url: str, k
         await db.execute("SET lock_timeout = '200ms'")
         # The plain way would wait for every flush there is, and every flush after it for that.
         with pytest.raises(asyncpg.LockNotAvailableError):
-            await db.execute(f"CREATE TABLE plain PARTITION OF usage_hourly FOR VALUES FROM ('{day}') TO ('{day} 01:00')")
+            await db.execute(f"CREATE TABLE x PARTITION OF usage_hourly FOR VALUES FROM ('{day}') TO ('{day} 01:00')")
         await make_room(db, [day])
     finally:
         await transaction.rollback()
@@ -149,9 +149,7 @@ async def test_late_counts_of_a_forgotten_time_go_into_the_totals_alone(db: Conn
     assert await parts(db, "usage_hourly") == before[0]
 
 
-async def test_a_reader_keeps_a_partition_and_no_flush_waiting(
-    db: Connection, database_url: str, key: KeyRow
-) -> None:
+async def test_a_reader_keeps_a_partition_and_no_flush_waiting(db: Connection, database_url: str, key: KeyRow) -> None:
     await count_back(db, key, [30, 0], Retention(hourly_days=366))
     reader, other = await connect(database_url), await connect(database_url)
     transaction = reader.transaction()
