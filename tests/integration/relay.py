@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -51,13 +52,15 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def relayed(url: str, folder: Path) -> AsyncIterator[tuple[str, Relay]]:
+async def relayed(url: str) -> AsyncIterator[tuple[str, Relay]]:
     """The URL of the same database through a relay, and the relay."""
     parts = urlsplit(url)
     port = parse_qs(parts.query)["port"][0]
     relay = Relay(Path(parse_qs(parts.query)["host"][0]) / f".s.PGSQL.{port}")
-    server = await asyncio.start_unix_server(relay.serve, str(folder / f".s.PGSQL.{port}"))
-    try:
-        yield urlunsplit(parts._replace(query=f"host={quote(str(folder), safe='')}&port={port}")), relay
-    finally:
-        server.close()
+    # Not in a test's own folder, whose path is too long for a socket.
+    with tempfile.TemporaryDirectory(prefix="ks-relay-") as folder:
+        server = await asyncio.start_unix_server(relay.serve, f"{folder}/.s.PGSQL.{port}")
+        try:
+            yield urlunsplit(parts._replace(query=f"host={quote(folder, safe='')}&port={port}")), relay
+        finally:
+            server.close()

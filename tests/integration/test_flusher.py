@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
 from pathlib import Path
 
@@ -87,16 +87,6 @@ async def machine(tmp_path: Path, database_url: str, conn: Connection) -> Machin
     return Machine(tmp_path, database_url)
 
 
-@pytest.fixture
-def socket_folder(tmp_path: Path) -> Iterator[Path]:
-    folder = Path(f"/tmp/ks-relay-{os.getpid()}-{next(_numbers)}")
-    folder.mkdir(mode=0o700)
-    yield folder
-    for left in folder.iterdir():
-        left.unlink()
-    folder.rmdir()
-
-
 async def total(conn: Connection, key_id: str) -> tuple[int, int, int]:
     """What is counted for a key: for good, by day and by hour."""
     found = [
@@ -109,11 +99,9 @@ async def total(conn: Connection, key_id: str) -> tuple[int, int, int]:
 # An answer that is cut off after the database has committed
 
 
-async def test_an_answer_cut_after_the_commit_counts_nothing_twice(
-    machine: Machine, conn: Connection, socket_folder: Path
-) -> None:
+async def test_an_answer_cut_after_the_commit_counts_nothing_twice(machine: Machine, conn: Connection) -> None:
     key_id, secret = await machine.key(conn)
-    async with relayed(machine.url, socket_folder) as (url, relay):
+    async with relayed(machine.url) as (url, relay):
         flusher = machine.flusher(url)
         for number in range(1, CUTS + 1):
             machine.gate.check(secret)
@@ -128,11 +116,11 @@ async def test_an_answer_cut_after_the_commit_counts_nothing_twice(
         flusher.close()
 
 
-async def test_sending_differences_would_count_twice(machine: Machine, conn: Connection, socket_folder: Path) -> None:
+async def test_sending_differences_would_count_twice(machine: Machine, conn: Connection) -> None:
     """The paired test: what is added is what was counted since the last flush that was answered."""
     key_id, secret = await machine.key(conn)
     await conn.execute("INSERT INTO usage_totals (key_id) VALUES ($1)", key_id)
-    async with relayed(machine.url, socket_folder) as (url, relay):
+    async with relayed(machine.url) as (url, relay):
         pending = 0
         for _ in range(CUTS):
             machine.gate.check(secret)

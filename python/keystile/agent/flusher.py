@@ -22,7 +22,7 @@ from keystile._core import Writer
 from keystile.agent.records import usage_row
 from keystile.settings import Settings
 from keystile.store import gates, partitions, usage
-from keystile.store.partitions import Retention
+from keystile.store.partitions import retention_of
 from keystile.store.pool import FAILURES, connect
 
 logger = logging.getLogger(__name__)
@@ -43,11 +43,7 @@ class Flusher:
         self._writer = writer
         self._interval_s = settings.flush_interval_ms / 1_000
         self._machine = socket.gethostname()
-        self._retention = Retention(
-            hourly_days=settings.usage_hourly_days,
-            daily_days=settings.usage_daily_days,
-            outcome_days=settings.outcome_dedupe_days,
-        )
+        self._retention = retention_of(settings)
         self._conn: _Connection | None = None
         self._flushes = 0
         self._next_housekeeping_s = 0.0

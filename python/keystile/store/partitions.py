@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 from msgspec import Struct
 
+from keystile.settings import Settings
 from keystile.store.pool import Connection
 from keystile.store.sql import sql
 
@@ -34,6 +35,15 @@ class Retention(Struct, frozen=True, kw_only=True):
 
 
 DEFAULT_RETENTION = Retention()
+
+
+def retention_of(settings: Settings) -> Retention:
+    """What the settings say."""
+    return Retention(
+        hourly_days=settings.usage_hourly_days,
+        daily_days=settings.usage_daily_days,
+        outcome_days=settings.outcome_dedupe_days,
+    )
 
 
 async def make_room(conn: Connection, days: Iterable[date], retention: Retention = DEFAULT_RETENTION) -> None:
