@@ -22,6 +22,7 @@ MIN_SERVER_VERSION = 15
 # Any number will do, as long as every version of Keystile uses the same one.
 _ADVISORY_LOCK = 0x6B657973
 _LOCK_TIMEOUT_S = 10
+_STEP_TIMEOUT_S = 86_400
 
 
 async def migrate(conn: Connection) -> list[Migration]:
@@ -100,6 +101,8 @@ async def _alone(conn: Connection) -> AsyncIterator[None]:
 async def _apply(conn: Connection, step: Migration) -> Migration:
     text = files("keystile.store").joinpath("migrations", f"{step.name}.sql").read_text("utf-8")
     async with conn.transaction():
-        await conn.execute(text)
+        # Carrying much data over takes as long as it takes; only waiting for locks has an end.
+        await conn.execute("SET LOCAL statement_timeout = 0")
+        await conn.execute(text, timeout=_STEP_TIMEOUT_S)
         applied_at = await conn.fetchval(sql("migration_note"), step.number, step.name, step.checksum)
     return msgspec.structs.replace(step, applied_at=applied_at)
