@@ -312,3 +312,6 @@ class Writer:
 
     def undrain(self, key_ids: Sequence[str]) -> None:
         """Mark keys as changed again, after what `drain` gave could not be stored."""
+
+    def mark_all(self) -> None:
+        """Mark every key that was ever used as changed, after what was stored was lost."""

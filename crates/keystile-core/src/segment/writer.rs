@@ -115,9 +115,16 @@ impl Writer {
                 found.write(&found.facts());
             }
             self.by_id.insert(found.id(), slot);
-            if self.segment.counts().usage(slot) != Usage::default() {
-                self.segment.counts().mark(slot);
-            }
+        }
+        self.mark_all();
+    }
+
+    /// Marks every counter as not yet reported: when nothing is known of what was, or when it was lost. Costs grow with
+    /// the keys that there are.
+    pub fn mark_all(&self) {
+        let counts = self.segment.counts();
+        for slot in (0..self.segment.used()).filter(|slot| counts.usage(*slot) != Usage::default()) {
+            counts.mark(slot);
         }
     }
 
