@@ -22,6 +22,13 @@ _numbers = count(1)
 Eventually = Callable[..., Awaitable[None]]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What the fault tests are repeated with."""
+    parser.addoption("--seed", type=int, default=1, help="the first seed of the fault tests")
+    parser.addoption("--long", action="store_true", help="the long form of the fault tests")
+    parser.addoption("--seeds", type=int, default=1, help="how many seeds each fault test runs with")
+
+
 @pytest.fixture(scope="session")
 def eventually() -> Eventually:
     """`await eventually(condition)`: returns once the condition, awaitable or not, holds; fails after a while."""

@@ -1,0 +1,78 @@
+"""What the feed survives; and that each mechanism is needed: taken out, the checker notices."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from tests.faults import mutations
+from tests.faults.scenarios import feed
+from tests.faults.world import STALE_AFTER_MS, world_on
+
+_SCENARIOS = (feed.cut_off, feed.late_answer, feed.reloads, feed.forgotten_changes)
+_RECOVERY_S = 3 * STALE_AFTER_MS / 1_000
+
+
+@pytest.mark.parametrize(
+    ("scenario", "mutation", "rule"),
+    [
+        (feed.cut_off, "endless_lease", "bound"),
+        (feed.cut_off, "no_deadline", "recovery"),
+        (feed.late_answer, "lease_from_arrival", "bound"),
+        (feed.reloads, "forgetful_reload", "refused"),
+        (feed.forgotten_changes, "no_doubt", "confirmed"),
+    ],
+)
+async def test_a_mechanism_that_is_missing_is_noticed(
+    database_url: str, scenario: feed.Scenario, mutation: str, rule: str
+) -> None:
+    async with world_on(database_url) as world:
+        await world.start(mutation)
+        await scenario(world)
+        with pytest.raises(AssertionError, match=rf"(?m)^{rule}: "):
+            world.judge(recovery_s=_RECOVERY_S)
+
+
+async def test_with_its_mechanisms_it_survives(database_url: str) -> None:
+    async with world_on(database_url) as world:
+        await world.start()
+        for scenario in (*_SCENARIOS, feed.rotated_then_revoked):
+            await scenario(world)
+            world.judge()
+        await world.finish()
+        await world.judge_counts()
+
+
+async def test_writers_that_commit_late_are_not_missed(database_url: str, random: Random, is_long: bool) -> None:
+    async with world_on(database_url, capacity=20_000) as world:
+        await world.start(workers=0)
+        assert await feed.many_writers(world, random, writers=16, changes=625 if is_long else 20) == 0
+        world.judge()
+
+
+async def test_a_cursor_on_a_sequence_misses_them(database_url: str) -> None:
+    async with world_on(database_url) as world:
+        async with world.connection() as conn:
+            await conn.execute(mutations.SEQUENCE)
+        await world.start("highest_number", workers=0)
+        assert await feed.many_writers(world, Random(1), writers=16, changes=20) > 0
+        with pytest.raises(AssertionError, match=r"(?m)^confirmed: "):
+            world.judge()
+
+
+async def test_starting_during_a_burst_of_revocations(database_url: str, random: Random) -> None:
+    async with world_on(database_url) as world:
+        await world.start()
+        await feed.burst(world, random)
+        world.judge()
+        await world.finish()
+        await world.judge_counts()
+
+
+@pytest.mark.parametrize("harmless", ["repeating_feed", "shuffling_feed"])
+async def test_pages_that_come_twice_or_shuffled_do_no_harm(database_url: str, harmless: str) -> None:
+    async with world_on(database_url) as world:
+        await world.start(harmless)
+        await feed.repeated_pages(world)
+        world.judge()
