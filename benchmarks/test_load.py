@@ -77,7 +77,7 @@ async def loaded(settings: Settings, url: str) -> float:
 
 async def scenario(folder: Path) -> float:
     async with database() as url:
-        settings = Settings(data=folder, database_url=url, segment=folder / "gate", capacity=KEYS)
+        settings = Settings(data=folder, database_url=url, segment=folder / "gate")
         pepper_bytes(settings, create=True)
         await fill(url, KEYS)
         seconds = await loaded(settings, url)

@@ -34,7 +34,7 @@ def hashes(secrets: list[bytes]) -> Work:
 
 
 def test_ten_thousand_keys(benchmark: BenchmarkFixture, folder: Path, valkey: ValkeyServer) -> None:
-    world = World(folder, capacity=10_000)
+    world = World(folder)
     secrets = world.keys(10_000)
     some = secrets[:SLOW_CALLS]
     subjects = {
@@ -53,7 +53,7 @@ def test_ten_thousand_keys(benchmark: BenchmarkFixture, folder: Path, valkey: Va
 
 
 def test_a_million_keys(benchmark: BenchmarkFixture, folder: Path) -> None:
-    world = World(folder, capacity=LARGE)
+    world = World(folder)
     secrets = world.keys(LARGE)
     subjects = {"gate.check": for_each(world.gate.check, secrets, world.psa), "hashlib.sha256": hashes(secrets)}
     turns = benchmark.pedantic(lambda: in_turns(subjects, rounds=9 if figures.FULL else 5), rounds=1)

@@ -23,12 +23,10 @@ _TIERS = [("Unlimited", LARGEST, LARGEST), ("Exhausted", 1, 1), ("Burst", 1, BUR
 class World:
     """One gate, and the keys that were put into it."""
 
-    def __init__(self, folder: Path, *, capacity: int = 1_000) -> None:
+    def __init__(self, folder: Path) -> None:
         self.pepper = os.urandom(32)
         self.path = folder / "gate"
-        self.gate = Gate.open(
-            self.path, scopes=["PSA", "CRM", "Hub"], tiers=_TIERS, pepper=self.pepper, capacity=capacity
-        )
+        self.gate = Gate.open(self.path, scopes=["PSA", "CRM", "Hub"], tiers=_TIERS, pepper=self.pepper)
         self.psa: Scope = self.gate.scope("PSA")
         self.crm: Scope = self.gate.scope("CRM")
 

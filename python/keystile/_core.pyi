@@ -164,15 +164,16 @@ class Gate:
         tiers: Sequence[tuple[str, int, int]],
         pepper: bytes | None = None,
         prefix: str = "tos_",
-        capacity: int = 65_536,
+        capacity: int = 16_777_216,
         failure_rate: int = 60,
         failure_burst: int = 100,
     ) -> Gate:
         """A private gate at `path`, without any Hub: for tests, and for programs that keep their keys themselves.
 
-        `tiers` are (name, requests per minute, burst); `capacity` is in keys. Other processes may attach to the
-        path, but only one may open it: GateBusy for the others. Opened again with the same pepper, it still knows
-        its keys, buckets and counters; without a pepper a random one is used and it begins empty.
+        `tiers` are (name, requests per minute, burst); `capacity` is the most keys that it can ever hold: the
+        file looks as large, but memory comes with the keys. Other processes may attach to the path, but only one may
+        open it: GateBusy for the others. Opened again with the same pepper, it still knows its keys, buckets and
+        counters; without a pepper a random one is used and it begins empty.
         """
 
     def scope(self, name: str) -> Scope:
@@ -231,7 +232,7 @@ class Gate:
 
     @property
     def capacity(self) -> int:
-        """How many keys it can hold."""
+        """How many keys it can hold at most."""
 
     @property
     def stale_refusals(self) -> int:
@@ -311,3 +312,6 @@ class Writer:
 
     def undrain(self, key_ids: Sequence[str]) -> None:
         """Mark keys as changed again, after what `drain` gave could not be stored."""
+
+    def mark_all(self) -> None:
+        """Mark every key that was ever used as changed, after what was stored was lost."""

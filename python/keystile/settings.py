@@ -53,6 +53,9 @@ _RANGES = {
     "poll_interval_ms": (10, 60_000),
     "stale_after_ms": (100, 86_400_000),
     "flush_interval_ms": (10, 3_600_000),
+    "usage_hourly_days": (3, 366),
+    "usage_daily_days": (31, 36_500),
+    "outcome_dedupe_days": (1, 30),
     "capacity": (64, 134_217_728),
     "max_body_bytes": (1_024, 67_108_864),
 }
@@ -99,10 +102,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A gate that has not heard from the database for this long refuses."""
     flush_interval_ms: int = 1_000
     """How often usage counters are written to the database."""
+    usage_hourly_days: int = 8
+    """How many dates of usage by hour are kept; totals are kept for ever."""
+    usage_daily_days: int = 400
+    """How many dates of usage by day are kept."""
+    outcome_dedupe_days: int = 2
+    """How old a reported outcome may be, and how long its id is remembered."""
     stale_policy: Literal["deny", "allow"] = "deny"
     """What a gate does when it cannot show that it is fresh."""
-    capacity: int = 200_000
-    """How many keys a segment can hold."""
+    capacity: int = 16_777_216
+    """How many keys a segment can hold at most. Costs address space; memory comes with the keys."""
     failure_rate: int = 60
     """Failed attempts a minute that one client address may make."""
     failure_burst: int = 100

@@ -14,6 +14,7 @@ import pytest
 from keystile import Gate, KeyRecord, mint, new_key_id
 from keystile.errors import GateAbsent, GateBusy, GateError, GateUnusable, UnknownScope
 from tests.unit.gates import SCOPES, TIERS, private_gate, put_key
+from tests.unit.no_space import ROOM
 
 
 @pytest.fixture
@@ -174,3 +175,19 @@ def test_expiry_is_judged_by_the_gates_own_clock(gate: Gate) -> None:
 def test_attach_without_a_path_reads_the_environment(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYSTILE_SEGMENT", os.fspath(gate.path))
     assert Gate.attach().path == gate.path
+
+
+def test_without_space_a_gate_keeps_what_it_has(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.unit.no_space", str(tmp_path / "gate")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(f"{ROOM} no space left for the gate at {tmp_path / 'gate'}")
+
+
+def test_nobody_has_to_choose_a_capacity(tmp_path: Path) -> None:
+    gate = Gate.open(tmp_path / "gate", scopes=SCOPES, tiers=TIERS)
+    secrets = [put_key(gate)[1] for _ in range(5_000)]
+    assert all(gate.check(secret, gate.scope("PSA")) for secret in secrets)
+    about = Path(gate.path).stat()
+    assert about.st_size > gate.capacity * 216
+    assert about.st_blocks * 512 < 1 << 22

@@ -165,7 +165,7 @@ impl Gate {
         let hashed = KeyHash::of(text);
         for place in 0..header.peppers() {
             let digest = header.pepper(place).digest(&hashed);
-            for slot in self.segment.index().candidates(&digest) {
+            for slot in self.segment.editions().candidates(&digest) {
                 match self.segment.slot(slot).find(&digest) {
                     Found::Key(state, scopes, expires_at_ns) if !state.has(flag::REMOVED) => {
                         return Lookup::Known(Known { slot, state, scopes, expires_at_ns });

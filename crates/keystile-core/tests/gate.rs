@@ -207,6 +207,10 @@ fn every_decision_on_a_known_key_counts_once() {
     assert_eq!(world.writer.drain(), []);
     world.writer.undrain([record.id]);
     assert_eq!(world.writer.drain().len(), 1);
+    let (_, unused) = world.record();
+    world.put(&unused);
+    world.writer.mark_all();
+    assert_eq!(world.writer.drain(), [(record.id, expected)]);
 }
 
 #[test]

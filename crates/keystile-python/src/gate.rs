@@ -103,7 +103,7 @@ impl Gate {
     }
 
     #[staticmethod]
-    #[pyo3(signature = (path, *, scopes, tiers, pepper = None, prefix = "tos_", capacity = 65_536,
+    #[pyo3(signature = (path, *, scopes, tiers, pepper = None, prefix = "tos_", capacity = 16_777_216,
         failure_rate = 60, failure_burst = 100))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python, where this is the readable form")]
     fn open(

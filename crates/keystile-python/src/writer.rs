@@ -161,6 +161,13 @@ impl Writer {
             Ok(())
         })
     }
+
+    fn mark_all(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |writer| {
+            writer.mark_all();
+            Ok(())
+        })
+    }
 }
 
 fn now() -> Instant {

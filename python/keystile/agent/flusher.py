@@ -2,6 +2,9 @@
 
 Counters are cumulative and the store adds only what lies above each gate's high-water mark, so a flush may be sent
 twice and a process may die anywhere without a request being counted twice or not at all.
+
+The store counts each gate's flushes too. When it has fewer of them than this process remembers, it lost some (a
+failover without its tail, a restored backup), and all counters are sent again.
 """
 
 from __future__ import annotations
@@ -9,6 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 import asyncpg
@@ -16,13 +21,16 @@ import asyncpg
 from keystile._core import Writer
 from keystile.agent.records import usage_row
 from keystile.settings import Settings
-from keystile.store import gates, usage
+from keystile.store import gates, partitions, usage
+from keystile.store.partitions import retention_of
 from keystile.store.pool import FAILURES, connect
 
 logger = logging.getLogger(__name__)
 
 _DEADLINE_S = 20.0
 _ROWS_PER_FLUSH = 10_000
+_HOUSEKEEPING_S = 600.0
+"""How often old usage is looked for; it is dropped by the month and by the day."""
 
 _Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -35,21 +43,31 @@ class Flusher:
         self._writer = writer
         self._interval_s = settings.flush_interval_ms / 1_000
         self._machine = socket.gethostname()
+        self._retention = retention_of(settings)
         self._conn: _Connection | None = None
+        self._flushes = 0
+        self._next_housekeeping_s = 0.0
 
     async def run(self) -> None:
         """Flush at each interval until cancelled; what fails is kept, logged and tried again."""
         while True:
             await asyncio.sleep(self._interval_s)
-            await self.try_flush()
+            if await self.try_flush() and time.monotonic() >= self._next_housekeeping_s:
+                self._next_housekeeping_s = time.monotonic() + _HOUSEKEEPING_S
+                await self._try("old usage cannot be dropped: %s", self._keep_house)
 
     async def try_flush(self) -> bool:
         """Flush once; False, with nothing lost, if the database could not take it."""
+        return await self._try("usage cannot be written: %s; it is kept", self._flush)
+
+    async def _try(self, complaint: str, work: Callable[[_Connection], Awaitable[None]]) -> bool:
         try:
             async with asyncio.timeout(_DEADLINE_S):
-                await self._flush()
+                if self._conn is None or self._conn.is_closed():
+                    self._conn = await connect(self._url)
+                await work(self._conn)
         except FAILURES as error:
-            logger.warning("usage cannot be written: %s; it is kept", str(error) or type(error).__name__)
+            logger.warning(complaint, str(error) or type(error).__name__)
             self.close()
             return False
         except asyncio.CancelledError:
@@ -64,17 +82,35 @@ class Flusher:
             self._conn.terminate()
             self._conn = None
 
-    async def _flush(self) -> None:
-        if self._conn is None or self._conn.is_closed():
-            self._conn = await connect(self._url)
+    async def _flush(self, conn: _Connection) -> None:
+        gate_id = self._writer.gate_id
+        if self._is_behind(await usage.flushes(conn, gate_id)):
+            self._writer.mark_all()
         rows = [usage_row(counters) for counters in self._writer.drain()]
         done = 0
         try:
             while done < len(rows):
                 part = rows[done : done + _ROWS_PER_FLUSH]
-                await usage.flush(self._conn, self._writer.gate_id, self._machine, part)
+                stored = await usage.flush(conn, gate_id, self._machine, part, self._retention)
+                if self._is_behind(stored - 1):
+                    # Lost between the question above and this flush: what was sent before is to be sent again.
+                    self._writer.mark_all()
+                self._flushes = stored
                 done += len(part)
         finally:
             self._writer.undrain([row.key_id for row in rows[done:]])
-        applied = self._writer.gate().applied_revision
-        await gates.seen(self._conn, self._writer.gate_id, self._machine, applied)
+        await gates.seen(conn, gate_id, self._machine, self._writer.gate().applied_revision)
+
+    def _is_behind(self, stored: int) -> bool:
+        """Whether the store has fewer flushes than it once said; then it starts from there."""
+        if stored >= self._flushes:
+            return False
+        logger.warning("the database has lost %d flushes of usage; sending all counters again", self._flushes - stored)
+        self._flushes = stored
+        return True
+
+    async def _keep_house(self, conn: _Connection) -> None:
+        """Room for tomorrow is made even where nothing is used; what is too old goes."""
+        await partitions.make_room(conn, (), self._retention)
+        for name in await partitions.drop_old(conn, self._retention):
+            logger.info("dropped %s, which is older than usage is kept", name)

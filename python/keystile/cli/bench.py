@@ -102,7 +102,7 @@ def _gate(path: Path, *, keys: int) -> tuple[Any, list[bytes]]:
     # Imported late: the gate's module is compiled code that no other command needs.
     core = importlib.import_module("keystile._core")
     tiers = [("Unlimited", _LARGEST, _LARGEST), ("Exhausted", 1, 1)]
-    gate = core.Gate.open(path, scopes=["Read", "Write"], tiers=tiers, capacity=max(64, keys + 1))
+    gate = core.Gate.open(path, scopes=["Read", "Write"], tiers=tiers)
     return gate, [_put(gate, "Unlimited") for _ in range(keys)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -40,6 +41,42 @@ def status(context: Context) -> None:
     from keystile.cli.migrations import list_all  # noqa: PLC0415 - as above
 
     _show(context, asyncio.run(list_all(context.settings())))
+
+
+@db.command("backup")
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@pass_context
+def backup(context: Context, file: Path | None) -> None:
+    """Write the whole database to FILE, which must not be there yet; else to one named after the time."""
+    from keystile.cli.backups import write  # noqa: PLC0415 - as above
+
+    settings = context.settings()
+    written = asyncio.run(write(settings, file))
+    if context.json:
+        print_json(msgspec.to_builtins(written))
+    else:
+        click.echo(written.file)
+    note(f"{written.bytes} bytes. The pepper is not in it: keep {settings.data / 'pepper'} too, somewhere else.")
+
+
+@db.command("restore")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--confirm-loss", is_flag=True, help="Also where revocations since the backup are lost with the present database."
+)
+@pass_context
+def restore(context: Context, file: Path, confirm_loss: bool) -> None:
+    """Put a backup in the database's place. Nothing else may be using it; keys revoked since then stay revoked."""
+    from keystile.cli.backups import read  # noqa: PLC0415 - as above
+
+    restored = asyncio.run(read(context.settings(), file, confirm_loss=confirm_loss))
+    if context.json:
+        print_json(msgspec.to_builtins(restored))
+    note(f"Restored {restored.keys} keys. The database that was there before is kept as {restored.kept_as}.")
+    if restored.revoked_again:
+        note(f"Revoked again, as they were since the backup: {', '.join(restored.revoked_again)}.")
+    if restored.rotated_since:
+        note(f"Rotated since the backup, so their former secrets work again: {', '.join(restored.rotated_since)}.")
 
 
 def _show(context: Context, migrations: list[Migration]) -> None:

@@ -28,6 +28,8 @@ from keystile.hub.keys.schemas import (
     UpdateKey,
 )
 from keystile.hub.tenants.schemas import CreateTenant, TenantPage, UpdateTenant
+from keystile.hub.usage.outcomes import MEDIA_TYPE as NDJSON
+from keystile.hub.usage.outcomes import Outcome, OutcomesTaken
 from keystile.hub.usage.schemas import UsageList
 from keystile.hub.verify import Verdict, Verify
 from keystile.hub.wire import Receive, Scope, Send, respond
@@ -50,6 +52,8 @@ _SCHEMAS = (
     IssuedKey,
     KeyPage,
     KeyUsage,
+    Outcome,
+    OutcomesTaken,
     RevokeKey,
     RotatedKey,
     RotateKey,
@@ -101,6 +105,9 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
 
     Litestar's own schemas drop constraints and the refusal of unknown fields; msgspec's keep them.
     """
+    # One line of it: OpenAPI has no word for "one such object a line".
+    lines = {NDJSON: {"schema": {"$ref": _REFERENCE.format(name="Outcome")}}}
+    document["paths"]["/v1/usage/outcomes"]["post"]["requestBody"] = {"required": True, "content": lines}
     for operation in _operations(document):
         _complete_operation(operation)
     usage = document["paths"]["/v1/usage"]["get"]["responses"]["200"]["content"]
@@ -190,7 +197,7 @@ def _plain(parameter: dict[str, Any]) -> dict[str, Any]:
 
 def _complete_body(body: dict[str, Any]) -> None:
     """An optional body is written by Litestar as a required one that may be null."""
-    media = body["content"]["application/json"]
+    media = next(iter(body["content"].values()))
     choices = [choice for choice in media["schema"].get("oneOf", ()) if choice != {"type": "null"}]
     if choices:
         media["schema"] = choices[0]

@@ -38,16 +38,17 @@ class HubRequest(Request[Any, Any, State]):
         return body.parse(raw) if kind is None else body.decode(raw, kind)
 
 
-def check_media_type(headers: Any) -> None:
-    """WrongMediaType unless the raw ASGI headers declare a body of plain, UTF-8 JSON."""
+def check_media_type(headers: Any, expected: str = "application/json") -> None:
+    """WrongMediaType unless the raw ASGI headers declare a body of plain, UTF-8 JSON, or of another `expected` type."""
+    refusal = WrongMediaType(f"Send the body as {expected}, not encoded.")
     types = [value for name, value in headers if name == b"content-type"]
     encoded = [value for name, value in headers if name == b"content-encoding"]
     if len(types) != 1 or any(value.strip().lower() != b"identity" for value in encoded):
-        raise WrongMediaType
+        raise refusal
     essence, _, parameters = types[0].decode("latin-1").lower().partition(";")
     charset = parameters.replace(" ", "").replace('"', "")
-    if essence.strip() != "application/json" or charset not in {"", "charset=utf-8"}:
-        raise WrongMediaType
+    if essence.strip() != expected or charset not in {"", "charset=utf-8"}:
+        raise refusal
 
 
 def check_query(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

@@ -30,9 +30,14 @@ def paragraph(faults: Faults, field: str, value: str, *, longest: int) -> str | 
 
 def key_id(value: str) -> str:
     """The same id if it can be one at all; NotFound otherwise, as for any id that names nothing."""
-    if _KEY_ID.fullmatch(value) is None:
+    if not is_key_id(value):
         raise NotFound
     return value
+
+
+def is_key_id(value: str) -> bool:
+    """Whether it has the form of a key's id."""
+    return _KEY_ID.fullmatch(value) is not None
 
 
 def tenant_id(value: str) -> str:

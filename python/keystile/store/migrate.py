@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
@@ -22,13 +24,16 @@ MIN_SERVER_VERSION = 15
 # Any number will do, as long as every version of Keystile uses the same one.
 _ADVISORY_LOCK = 0x6B657973
 _LOCK_TIMEOUT_S = 10
+_LOCK_WAIT_MS = 500
+_LOCK_PAUSE_S = 0.5
+_STEP_TIMEOUT_S = 86_400
 
 
 async def migrate(conn: Connection) -> list[Migration]:
     """Bring the schema up to date; gives what was applied now, nothing when it already was.
 
     StoreError, and nothing half-done, for a replica, an old server, a schema that is newer than this program,
-    a migration that is not the one applied, or when another session holds a lock for too long.
+    a migration that is not the one applied, or when other sessions hold locks for too long.
     """
     await check_server(conn)
     try:
@@ -37,8 +42,10 @@ async def migrate(conn: Connection) -> list[Migration]:
             pending = [step for step in await status(conn) if step.applied_at is None]
             return [await _apply(conn, step) for step in pending]
     except asyncpg.LockNotAvailableError:
-        message = f"migration gave up: another session held a lock for {_LOCK_TIMEOUT_S} s; try again later"
-        raise StoreError(message) from None
+        raise StoreError(
+            f"migration gave up: another session held a lock for {_LOCK_TIMEOUT_S} s; what was waiting for it was not"
+            " begun, try again later"
+        ) from None
 
 
 async def status(conn: Connection) -> list[Migration]:
@@ -99,8 +106,22 @@ async def _alone(conn: Connection) -> AsyncIterator[None]:
 
 
 async def _apply(conn: Connection, step: Migration) -> Migration:
+    """Apply one step. Its locks are asked for again and again, each time for a moment only.
+
+    Whoever waits for a lock holds up all who come after it: a feed that cannot be read makes every gate refuse.
+    """
     text = files("keystile.store").joinpath("migrations", f"{step.name}.sql").read_text("utf-8")
-    async with conn.transaction():
-        await conn.execute(text)
-        applied_at = await conn.fetchval(sql("migration_note"), step.number, step.name, step.checksum)
-    return msgspec.structs.replace(step, applied_at=applied_at)
+    deadline_s = time.monotonic() + _LOCK_TIMEOUT_S
+    await conn.execute(f"SET lock_timeout = '{_LOCK_WAIT_MS}ms'")
+    while True:
+        try:
+            async with conn.transaction():
+                # Carrying much data over takes as long as it takes; only waiting for locks has an end.
+                await conn.execute("SET LOCAL statement_timeout = 0")
+                await conn.execute(text, timeout=_STEP_TIMEOUT_S)
+                applied_at = await conn.fetchval(sql("migration_note"), step.number, step.name, step.checksum)
+            return msgspec.structs.replace(step, applied_at=applied_at)
+        except asyncpg.LockNotAvailableError:
+            if time.monotonic() > deadline_s:
+                raise
+            await asyncio.sleep(_LOCK_PAUSE_S)

@@ -165,6 +165,15 @@ class UsageRow(Struct, frozen=True, kw_only=True):
     last_used_at: datetime | None = None
 
 
+class OutcomeRow(Struct, frozen=True, kw_only=True):
+    """How one request of a key ended, as somebody outside saw it."""
+
+    id: str
+    key_id: str
+    status: int
+    at: datetime
+
+
 class Headline(Struct, frozen=True, kw_only=True):
     """A key's usage in four figures.
 

@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 
-from keystile.store import gates
+from keystile.store.partitions import DEFAULT_RETENTION, Retention, make_room
 from keystile.store.pool import Connection
 from keystile.store.records import DailyUsage, Headline, HourlyUsage, KeyRow, KeyUsage, UsageRow
 from keystile.store.rows import part
 from keystile.store.sql import sql
 
 
-async def flush(conn: Connection, gate_id: bytes, machine: str, rows: Sequence[UsageRow]) -> None:
+async def flush(
+    conn: Connection,
+    gate_id: bytes,
+    machine: str,
+    rows: Sequence[UsageRow],
+    retention: Retention = DEFAULT_RETENTION,
+) -> int:
     """Add what a gate counted since its last flush: one transaction, one statement however many keys.
 
-    Repeating a flush, or sending an older one late, adds nothing. Keys that are gone are ignored.
+    Repeating a flush, or sending an older one late, adds nothing. Keys that are gone are ignored. Gives how many
+    flushes of this gate are stored now: not more than before means that earlier ones were lost.
     """
     columns = [[getattr(row, field) for row in rows] for field in UsageRow.__struct_fields__]
+    days = {row.last_used_at.astimezone(UTC).date() for row in rows if row.last_used_at is not None}
     async with conn.transaction():
         # Locks the gate's row first: of two agents for one gate, the second then sees the first's marks.
-        await gates.seen(conn, gate_id, machine)
+        flushes: int = await conn.fetchval(sql("usage_flush_begin"), gate_id, machine)
         if rows:
-            await conn.execute(sql("usage_flush"), gate_id, *columns)
+            await make_room(conn, days, retention)
+            kept = (retention.hourly_days, retention.daily_days)
+            await conn.execute(sql("usage_flush"), gate_id, *columns, *kept)
+    return flushes
+
+
+async def flushes(conn: Connection, gate_id: bytes) -> int:
+    """How many flushes of a gate are stored; 0 of one that never flushed."""
+    return await conn.fetchval(sql("usage_flushes"), gate_id)  # type: ignore[no-any-return]
 
 
 async def headline(conn: Connection, key_id: str, tenant: str | None = None) -> Headline | None:

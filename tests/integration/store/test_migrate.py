@@ -37,7 +37,7 @@ async def empty(empty_url: str) -> AsyncIterator[Connection]:
 async def test_a_new_database_gets_everything_once(empty: Connection) -> None:
     assert [step.applied_at for step in await status(empty)] == [None] * len(available())
     applied = await migrate(empty)
-    assert [step.number for step in applied] == list(range(1, len(available()) + 1))
+    assert [step.number for step in applied] == [step.number for step in available()]
     assert await migrate(empty) == []
     assert await status(empty) == applied
     assert all(step.applied_at is not None for step in applied)

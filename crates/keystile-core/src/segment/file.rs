@@ -1,8 +1,8 @@
 //! A segment's file: made, opened, and refused when it is not what it should be.
 
 use super::counts::Counts;
+use super::editions::Editions;
 use super::header::Header;
-use super::index::Index;
 use super::layout::{CAPACITY, Layout, MAGIC, VERSION, WORD, head};
 use super::lock::is_same;
 use super::map::Map;
@@ -141,9 +141,8 @@ impl Segment {
     }
 
     #[inline]
-    pub(crate) fn index(&self) -> Index<'_> {
-        let at = self.layout.index_at;
-        Index(&self.facts()[at..at + self.layout.index_len])
+    pub(crate) fn editions(&self) -> Editions<'_> {
+        Editions::new(self.facts(), self.layout.areas)
     }
 
     #[inline]
@@ -156,10 +155,9 @@ impl Segment {
         Counts::new(self.map.counts.words(), &self.layout)
     }
 
-    /// The index, to be written; for the holder of the lock.
-    pub(crate) fn writable_index(&self) -> Index<'_> {
-        let at = self.layout.index_at;
-        Index(&self.writable_facts()[at..at + self.layout.index_len])
+    /// The same, to be written; for the holder of the lock.
+    pub(crate) fn writable_editions(&self) -> Editions<'_> {
+        Editions::new(self.writable_facts(), self.layout.areas)
     }
 
     /// The words of the counts area.
@@ -180,6 +178,22 @@ impl Segment {
         Ok(())
     }
 
+    /// Gives memory to the next index.
+    pub(crate) fn allocate_spare_index(&self, log2: u32) -> Result<()> {
+        let words = self.editions().spare(log2);
+        self.allocate((words.start * WORD) as u64, (words.len() * WORD) as u64)
+    }
+
+    /// Takes the memory of the index that is not in use, which reads as empty from then on.
+    pub(crate) fn empty_spare_index(&self) -> Result<()> {
+        let mut done = Ok(());
+        self.editions().empty_spare(|words| {
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            done = fallocate(&self.path, &self.file, flags, (words.start * WORD) as u64, (words.len() * WORD) as u64);
+        });
+        done
+    }
+
     /// Gives memory to a part of the file now, so that a full file system is an error here and not a signal later.
     pub(crate) fn allocate(&self, first_byte: u64, bytes: u64) -> Result<()> {
         allocate(&self.path, &self.file, first_byte, bytes)
@@ -187,7 +201,11 @@ impl Segment {
 }
 
 fn allocate(path: &Path, file: &File, first_byte: u64, bytes: u64) -> Result<()> {
-    rustix::fs::fallocate(file, FallocateFlags::empty(), first_byte, bytes).map_err(|errno| match errno {
+    fallocate(path, file, FallocateFlags::empty(), first_byte, bytes)
+}
+
+fn fallocate(path: &Path, file: &File, flags: FallocateFlags, first_byte: u64, bytes: u64) -> Result<()> {
+    rustix::fs::fallocate(file, flags, first_byte, bytes).map_err(|errno| match errno {
         rustix::io::Errno::NOSPC | rustix::io::Errno::NOMEM => SegmentError::NoSpace(path.into()),
         other => io_error(path)(other.into()),
     })

@@ -2,6 +2,7 @@
 //!
 //! Two areas, each mapped on its own: *facts*, which only the writer may write, and *counts*, which all may.
 
+use super::editions::Areas;
 use crate::address::BUDGET_BUCKETS;
 use crate::digest::PEPPER_WORDS;
 use crate::scope::{MAX_NAME_LEN, MAX_SCOPES};
@@ -33,6 +34,7 @@ pub(crate) mod head {
     pub(crate) const PEPPERS_USED: usize = 11;
     pub(crate) const FAILURE_QUOTA: usize = 12;
     pub(crate) const FAILURE_KEY: usize = 13; // 2 words
+    pub(crate) const INDEX: usize = 15; // the edition of the index
 
     pub(crate) const PREFIX: usize = 16; // 2 words
     pub(crate) const SLOTS_USED: usize = 18;
@@ -59,6 +61,9 @@ pub(crate) const SCOPES_AT: usize = PAGE;
 pub(crate) const TIERS_AT: usize = SCOPES_AT + MAX_SCOPES * NAME_WORDS;
 pub(crate) const TENANTS_AT: usize = pages(TIERS_AT + MAX_TIERS * TIER_WORDS);
 const INDEX_AT: usize = TENANTS_AT + MAX_TENANTS * TENANT_WORDS;
+/// The smallest index has one page.
+const LEAST_INDEX_LOG2: u32 = PAGE.ilog2();
+pub(crate) const MAX_INDEX_LOG2: u32 = index_log2(index_most(*CAPACITY.end()));
 
 /// Words of a slot's facts: two cache lines, of which a check with the current secret reads the first.
 pub(crate) const SLOT_WORDS: usize = 16;
@@ -103,12 +108,23 @@ pub(crate) const fn pages(words: usize) -> usize {
     words.div_ceil(PAGE) * PAGE
 }
 
+/// Binary logarithm of the entries that a new index for so many secrets has: they take 7/16 of it at most. From there
+/// to a half, where the next one is due, is enough room for building it to be rare.
+pub(crate) const fn index_log2(secrets: usize) -> u32 {
+    let log2 = (secrets * 16).div_ceil(7).next_power_of_two().ilog2();
+    if log2 < LEAST_INDEX_LOG2 { LEAST_INDEX_LOG2 } else { log2 }
+}
+
+/// The most secrets at a time: two for each key, and two more while one changes.
+const fn index_most(capacity: u32) -> usize {
+    2 * capacity as usize + 2
+}
+
 /// The places that depend on the capacity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
     pub(crate) capacity: u32,
-    pub(crate) index_at: usize,
-    pub(crate) index_len: usize,
+    pub(crate) areas: Areas,
     pub(crate) slots_at: usize,
     /// Length of the facts area; the counts area begins there.
     pub(crate) facts_len: usize,
@@ -119,18 +135,16 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The layout for `capacity` keys. Each may have two secrets at a time, and half of the index stays free even
-    /// then: with fewer free entries a miss has far to look.
+    /// The layout for `capacity` keys.
     pub(crate) fn new(capacity: u32) -> Self {
         let slots = capacity as usize;
-        let index_len = (4 * slots).next_power_of_two();
-        let slots_at = pages(INDEX_AT + index_len);
+        let areas = Areas { at: INDEX_AT, len: 1 << index_log2(index_most(capacity)) };
+        let slots_at = pages(areas.end());
         let hot_at = pages(DIRTY_AT + slots.div_ceil(64));
         let cold_at = pages(hot_at + slots * HOT_WORDS);
         Self {
             capacity,
-            index_at: INDEX_AT,
-            index_len,
+            areas,
             slots_at,
             facts_len: pages(slots_at + slots * SLOT_WORDS),
             dirty_at: DIRTY_AT,
@@ -163,17 +177,18 @@ impl Layout {
     }
 
     /// Parts of the file that need memory before the first key: `(first word, words)` from the file's start.
-    /// Tenants and slots get theirs as they come.
-    pub(crate) fn fixed_parts(&self) -> [(usize, usize); 3] {
-        [(0, TENANTS_AT), (self.index_at, self.slots_at - self.index_at), (self.facts_len, self.hot_at)]
+    /// Tenants, index and slots get theirs as they come.
+    pub(crate) fn fixed_parts(&self) -> [(usize, usize); 2] {
+        [(0, TENANTS_AT), (self.facts_len, DIRTY_AT)]
     }
 
     /// Parts of the file that the chunk with `slot` in it needs.
-    pub(crate) fn chunk_parts(&self, slot: usize) -> [(usize, usize); 3] {
+    pub(crate) fn chunk_parts(&self, slot: usize) -> [(usize, usize); 4] {
         let first = slot / CHUNK_SLOTS * CHUNK_SLOTS;
         let count = CHUNK_SLOTS.min(self.capacity as usize - first);
         [
             (self.slots_at + first * SLOT_WORDS, count * SLOT_WORDS),
+            (self.facts_len + self.dirty_at + first / 64, count.div_ceil(64)),
             (self.facts_len + self.hot_at + first * HOT_WORDS, count * HOT_WORDS),
             (self.facts_len + self.cold_at + first * COLD_WORDS, count * COLD_WORDS),
         ]

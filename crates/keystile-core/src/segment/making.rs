@@ -4,15 +4,15 @@ use super::catalogue::{SCOPES, TENANTS, TIERS};
 use super::file::{Identity, Segment, io_error};
 use super::header::Header;
 use super::index::Index;
+use super::keeper::renew_index;
 use super::layout::{
     BUDGET_AT, CHUNK_SLOTS, COLD_WORDS, HOT_WORDS, MAGIC, SCOPES_AT, TENANT_WORDS, TENANTS_AT, VERSION, WORD, head,
 };
 use super::lock::suffixed;
-use super::slots::{Facts, Slot};
+use super::slots::Slot;
 use super::writer::Options;
 use super::{Result, SegmentError};
 use crate::address::BUDGET_BUCKETS;
-use crate::digest::Digest;
 use crate::sync::AtomicU64;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
@@ -44,23 +44,12 @@ pub(crate) fn adopt_or_make(path: &Path, options: &Options, identity: &Identity)
             hand_over(old, &new)?;
         }
     }
+    let handed_over = old.as_ref().filter(|old| shares_pepper(old, options));
+    renew_index(&new, handed_over.map_or(Index(&[]), |old| old.editions().index()), 0)?;
     finish_header(&new);
     drop(new);
     std::fs::rename(&beside, path).map_err(io_error(path))?;
     Segment::open(path, identity, true)
-}
-
-/// Points the index to a slot's secrets.
-pub(crate) fn point(index: Index<'_>, facts: &Facts, slot: u32, capacity: u32) -> Result<()> {
-    if secrets(facts).all(|digest| index.insert(&digest, slot)) {
-        return Ok(());
-    }
-    Err(SegmentError::Full(capacity))
-}
-
-/// The secrets of a key: the current one, and the one before if it is kept.
-pub(crate) fn secrets(facts: &Facts) -> impl Iterator<Item = Digest> {
-    std::iter::once(facts.digest).chain(facts.previous.map(|(digest, _)| digest))
 }
 
 fn is_of(segment: &Segment, options: &Options) -> bool {
@@ -104,7 +93,6 @@ fn hand_over(old: &Segment, new: &Segment) -> Result<()> {
         }
         let facts = old.slot(slot).facts();
         Slot::new(new.writable_facts(), new.layout().slot_at(slot)).write(&facts);
-        point(new.writable_index(), &facts, slot, new.capacity())?;
         copy(old.counts_words(), old.layout().hot_of(slot), new.counts_words(), new.layout().hot_of(slot), HOT_WORDS);
         copy(
             old.counts_words(),

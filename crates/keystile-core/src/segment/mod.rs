@@ -11,9 +11,11 @@
 
 pub(crate) mod catalogue;
 mod counts;
+mod editions;
 mod file;
 mod header;
 mod index;
+mod keeper;
 mod layout;
 mod lock;
 mod making;
@@ -57,7 +59,7 @@ pub enum SegmentError {
         why: &'static str,
     },
     /// No room for another key.
-    #[error("the gate is full: it was made for {0} keys; raise the setting `capacity` and restart the agent")]
+    #[error("the gate is full: the setting `capacity` ends it at {0} keys; raise it and restart the agent")]
     Full(u32),
     /// No room for another tenant.
     #[error("the gate is full: it holds {0} tenants at most")]

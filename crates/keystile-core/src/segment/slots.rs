@@ -39,6 +39,13 @@ pub(crate) struct Facts {
     pub(crate) previous: Option<(Digest, u64)>,
 }
 
+impl Facts {
+    /// The key's secrets: the current one, and the one before if it is kept.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = Digest> + use<> {
+        std::iter::once(self.digest).chain(self.previous.map(|(digest, _)| digest))
+    }
+}
+
 /// What a reader found under a digest.
 pub(crate) enum Found {
     /// The slot does not hold the digest.

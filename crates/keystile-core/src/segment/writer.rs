@@ -3,9 +3,10 @@
 use super::catalogue::{self, Names, SCOPES, TENANTS, TIERS};
 use super::file::{Identity, Segment};
 use super::header::Header;
+use super::keeper::IndexKeeper;
 use super::layout::{CHUNK_SLOTS, WORD, head};
 use super::lock::Lock;
-use super::making::{adopt_or_make, point, secrets};
+use super::making::adopt_or_make;
 use super::slots::{Facts, Slot};
 use super::{Result, SegmentError};
 use crate::bucket::{self, Instant};
@@ -24,7 +25,7 @@ use std::sync::Arc;
 /// What a segment is made from.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Keys that it can hold.
+    /// Keys that it can hold at most. Costs address space; memory comes with the keys.
     pub capacity: u32,
     /// The prefix of its keys.
     pub prefix: Prefix,
@@ -42,6 +43,7 @@ pub struct Options {
 /// The right to write a machine's segment, held as long as the value lives.
 pub struct Writer {
     segment: Arc<Segment>,
+    index: IndexKeeper,
     by_id: HashMap<KeyId, u32>,
     tenants: HashMap<String, u16>,
     lock: Lock,
@@ -57,7 +59,8 @@ impl Writer {
     pub fn open(path: &Path, options: &Options, identity: &Identity) -> Result<Self> {
         let lock = Lock::take(path, identity.uid)?;
         let segment = Arc::new(adopt_or_make(path, options, identity)?);
-        let mut writer = Self { segment, by_id: HashMap::new(), tenants: HashMap::new(), lock };
+        let index = IndexKeeper::adopt(&segment)?;
+        let mut writer = Self { segment, index, by_id: HashMap::new(), tenants: HashMap::new(), lock };
         writer.configure(options)?;
         writer.adopt();
         Ok(writer)
@@ -112,9 +115,16 @@ impl Writer {
                 found.write(&found.facts());
             }
             self.by_id.insert(found.id(), slot);
-            if self.segment.counts().usage(slot) != Usage::default() {
-                self.segment.counts().mark(slot);
-            }
+        }
+        self.mark_all();
+    }
+
+    /// Marks every counter as not yet reported: when nothing is known of what was, or when it was lost. Costs grow with
+    /// the keys that there are.
+    pub fn mark_all(&self) {
+        let counts = self.segment.counts();
+        for slot in (0..self.segment.used()).filter(|slot| counts.usage(*slot) != Usage::default()) {
+            counts.mark(slot);
         }
     }
 
@@ -179,7 +189,7 @@ impl Writer {
                 facts.state.0 |= before.state.0 & flag::REVOKED;
                 self.change(slot, &before, &facts, now)
             }
-            None => self.add(&facts),
+            None => self.add(&facts, now),
         }
     }
 
@@ -214,7 +224,7 @@ impl Writer {
         Ok(place)
     }
 
-    fn add(&mut self, facts: &Facts) -> Result<()> {
+    fn add(&mut self, facts: &Facts, now: Instant) -> Result<()> {
         let slot = self.segment.used();
         if slot >= self.segment.capacity() {
             return Err(SegmentError::Full(self.segment.capacity()));
@@ -222,14 +232,16 @@ impl Writer {
         if (slot as usize).is_multiple_of(CHUNK_SLOTS) {
             self.segment.allocate_chunk(slot)?;
         }
+        self.index.make_room(facts, slot, now)?;
         self.writable_slot(slot).write(facts);
         // The facts come first, then the slot's number, then the way to it.
         self.header().set(head::SLOTS_USED, u64::from(slot) + 1);
         self.by_id.insert(facts.id, slot);
-        point(self.segment.writable_index(), facts, slot, self.segment.capacity())
+        self.index.point(facts, slot)
     }
 
-    fn change(&self, slot: u32, before: &Facts, after: &Facts, now: Instant) -> Result<()> {
+    fn change(&mut self, slot: u32, before: &Facts, after: &Facts, now: Instant) -> Result<()> {
+        self.index.make_room(after, slot, now)?;
         let write = || self.writable_slot(slot).write(after);
         if before.state.tier() == after.state.tier() {
             write();
@@ -237,11 +249,10 @@ impl Writer {
             let quota = |state: State| catalogue::quota(self.segment.facts(), state.tier());
             self.requota(&[slot], &quota(before.state), &quota(after.state), now, write);
         }
-        let index = self.segment.writable_index();
-        point(index, after, slot, self.segment.capacity())?;
-        for old in secrets(before) {
-            if !secrets(after).any(|new| new.matches(&old)) {
-                index.remove(&old, slot);
+        self.index.point(after, slot)?;
+        for old in before.secrets() {
+            if !after.secrets().any(|new| new.matches(&old)) {
+                self.index.withdraw(&old, slot);
             }
         }
         Ok(())

@@ -39,6 +39,34 @@ pub(crate) fn at(boot_ns: u64) -> Instant {
     Instant::from_boottime(boot_ns)
 }
 
+/// A secret; the n-th is always the same.
+pub(crate) fn nth_secret(n: u64) -> String {
+    let mut state = n;
+    mint::<()>(&Prefix::new("tos_").unwrap(), |pool| {
+        pool.fill_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as u8
+        });
+        Ok(())
+    })
+    .unwrap()
+}
+
+/// A live key with the scope PSA in tier Standard, not yet put.
+pub(crate) fn nth_record(n: u64, digest: Digest) -> KeyRecord {
+    KeyRecord {
+        id: KeyId::new(n, [3; 10]),
+        tenant: "home".into(),
+        digest,
+        previous: None,
+        scopes: vec!["PSA".into()],
+        tier: "Standard".into(),
+        expires_at_ns: NEVER_NS,
+        disabled: false,
+        revoked: false,
+    }
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         Self::with(&options())
@@ -64,15 +92,7 @@ impl World {
     /// A new secret; the n-th is always the same.
     pub(crate) fn mint(&mut self) -> String {
         self.minted += 1;
-        let mut state = self.minted;
-        mint::<()>(&Prefix::new("tos_").unwrap(), |pool| {
-            pool.fill_with(|| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                (state >> 33) as u8
-            });
-            Ok(())
-        })
-        .unwrap()
+        nth_secret(self.minted)
     }
 
     pub(crate) fn digest(&self, secret: &str) -> Digest {
@@ -82,17 +102,7 @@ impl World {
     /// A live key with the scope PSA in tier Standard, not yet put.
     pub(crate) fn record(&mut self) -> (String, KeyRecord) {
         let secret = self.mint();
-        let record = KeyRecord {
-            id: KeyId::new(self.minted, [3; 10]),
-            tenant: "home".into(),
-            digest: self.digest(&secret),
-            previous: None,
-            scopes: vec!["PSA".into()],
-            tier: "Standard".into(),
-            expires_at_ns: NEVER_NS,
-            disabled: false,
-            revoked: false,
-        };
+        let record = nth_record(self.minted, self.digest(&secret));
         (secret, record)
     }
 

@@ -11,8 +11,11 @@ from pathlib import Path
 from keystile.cli.doctor.finding import Finding, fail, ok, warn
 from keystile.settings import Settings, segment_path
 
-BYTES_PER_KEY = 400
-"""About what a key takes in a segment, index included; for an estimate only."""
+BYTES_PER_KEY = 280
+"""About what a key takes in a segment, two indexes included, as there are while it grows; for an estimate only."""
+
+FEW_KEYS = 50_000
+"""Room for fewer is worth a warning."""
 
 
 def check_machine(settings: Settings) -> Iterator[Finding]:
@@ -33,15 +36,10 @@ def _shared_memory(settings: Settings) -> Finding:
         return fail(name, f"{folder} is not writable", "Make it writable, or set `segment` to a file elsewhere.")
     status = os.statvfs(folder)
     free = status.f_bavail * status.f_frsize
-    wanted = settings.capacity * BYTES_PER_KEY
-    detail = f"{folder}: {free >> 20} MiB free"
-    if free < wanted and not segment_path(settings).exists():
-        return warn(
-            name,
-            detail,
-            f"{settings.capacity} keys may need about {wanted >> 20} MiB: make it larger (with containers "
-            "--shm-size), or lower `capacity`.",
-        )
+    room = free // BYTES_PER_KEY
+    detail = f"{folder}: {free >> 20} MiB free, for about {room} more keys"
+    if room < min(FEW_KEYS, settings.capacity) and not segment_path(settings).exists():
+        return warn(name, detail, "Make it larger (with containers --shm-size).")
     return ok(name, detail)
 
 

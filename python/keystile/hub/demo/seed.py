@@ -15,6 +15,7 @@ from keystile.hub.demo.history import Count, Habit, History, history
 from keystile.hub.secrets import Issuer
 from keystile.settings import Settings, pepper_bytes
 from keystile.store import catalogue, keys, tenants
+from keystile.store.partitions import make_room
 from keystile.store.pool import Connection
 from keystile.store.records import NewKey
 
@@ -137,6 +138,7 @@ async def _write_history(connection: Connection, key_id: str, sample: SampleKey,
     days, hours = made.daily, made.hourly
     if not days:
         return
+    await make_room(connection, days)
     by_day = _columns(days, "requests", "client_errors", "server_errors", "rate_limited", "refused")
     await connection.execute(_sql("usage_daily"), key_id, list(days), *by_day, sample.status)
     by_hour = _columns(hours, "requests", "client_errors", "server_errors")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from litestar import Controller, Response, get
+from litestar import Controller, Response, get, post
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from keystile.hub.context import Hub
-from keystile.hub.requests import HubRequest, Tenant
-from keystile.hub.usage import service
+from keystile.hub.requests import HubRequest, Tenant, check_media_type
+from keystile.hub.usage import outcomes, service
 from keystile.hub.usage.csv_table import table
+from keystile.hub.usage.outcomes import OutcomesTaken
 from keystile.hub.usage.schemas import UsageList
+from keystile.store.partitions import retention_of
 from keystile.store.records import KeyUsage
 
 _CSV = "text/csv"
@@ -53,3 +55,17 @@ class UsageController(Controller):
             media_type=f"{_CSV}; header=present",
             headers={"Content-Disposition": 'attachment; filename="keystile-usage.csv"'},
         )
+
+    @post(
+        "/usage/outcomes",
+        summary="Report final statuses",
+        status_code=200,
+        request_max_body_size=outcomes.MOST_BYTES,
+    )
+    async def take_outcomes(self, request: HubRequest, hub: NamedDependency[Hub]) -> OutcomesTaken:
+        """One JSON object a line. Counts 4xx and 5xx as errors of the key, once for each `id` however often sent."""
+        check_media_type(request.scope["headers"], outcomes.MEDIA_TYPE)
+        raw = await request.body()
+        retention = retention_of(hub.settings)
+        async with hub.reading(request) as session:
+            return await outcomes.take(session.connection, session.caller, raw, retention)

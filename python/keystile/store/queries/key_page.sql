@@ -23,7 +23,8 @@ SELECT page.id, tenant, name, start, last4, scopes, tier, status, created_at, cr
 FROM page
 CROSS JOIN LATERAL (
     SELECT COALESCE(sum(d.requests), 0)::bigint AS requests_30d,
-           round(100.0 * sum(d.client_errors + d.server_errors) / NULLIF(sum(d.requests), 0), 2)::float8 AS error_rate
+           round(100.0 * LEAST(sum(d.client_errors + d.server_errors), sum(d.requests)) / NULLIF(sum(d.requests), 0),
+                 2)::float8 AS error_rate
     FROM usage_daily d
     WHERE d.key_id = page.id AND d.date > utc_today() - 30
 ) recent

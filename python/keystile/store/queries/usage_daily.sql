@@ -4,4 +4,5 @@ SELECT day::date AS date, COALESCE(d.requests, 0) AS requests, COALESCE(d.client
        COALESCE(d.server_errors, 0) AS server_errors
 FROM generate_series((utc_today() - $2::integer + 1)::timestamp, utc_today()::timestamp, '1 day') AS day
 LEFT JOIN usage_daily d ON d.key_id = $1 AND d.date = day::date
+    AND d.date > utc_today() - $2::integer AND d.date <= utc_today()
 ORDER BY day

@@ -1,7 +1,8 @@
 -- Adds what gate $1 has counted since its last flush. $2 to $11 are columns of cumulative counters, one row a key.
 -- Guarantee: sums and high-water marks change together, and only by what lies above the mark, so a repeated or
 -- late flush adds nothing. Keys that no longer exist are left out. What is new is dated by the key's last use,
--- so counts that waited out an outage fall into the hour they belong to, never into the future.
+-- so counts that waited out an outage fall into the hour they belong to, never into the future; what is older than
+-- $12 dates by hour and $13 by day, which are not kept, goes into the totals alone. There must be room for the rest.
 -- Cost: a few probes and four rows for each key in use, whatever the number of requests. Keys are taken in order,
 -- so two gates cannot deadlock.
 WITH reported AS (
@@ -49,7 +50,7 @@ WITH reported AS (
 ), hours AS (
     INSERT INTO usage_hourly AS h (key_id, hour, requests, client_errors, server_errors)
     SELECT key_id, date_trunc('hour', at, 'UTC'), requests, client_errors, server_errors
-    FROM counted ORDER BY key_id
+    FROM counted WHERE (at AT TIME ZONE 'UTC')::date > utc_today() - $12::integer ORDER BY key_id
     ON CONFLICT (key_id, hour) DO UPDATE
     SET requests = h.requests + EXCLUDED.requests,
         client_errors = h.client_errors + EXCLUDED.client_errors,
@@ -58,7 +59,7 @@ WITH reported AS (
     INSERT INTO usage_daily AS d
     SELECT key_id, (at AT TIME ZONE 'UTC')::date, requests, client_errors, server_errors, rate_limited,
            insufficient_scope, revoked, disabled, expired
-    FROM counted ORDER BY key_id
+    FROM counted WHERE (at AT TIME ZONE 'UTC')::date > utc_today() - $13::integer ORDER BY key_id
     ON CONFLICT (key_id, date) DO UPDATE
     SET requests = d.requests + EXCLUDED.requests,
         client_errors = d.client_errors + EXCLUDED.client_errors,

@@ -4,7 +4,8 @@ FROM keys k
 LEFT JOIN usage_totals t ON t.key_id = k.id
 CROSS JOIN LATERAL (
     SELECT COALESCE(sum(d.requests), 0)::bigint AS requests_30d,
-           round(100.0 * sum(d.client_errors + d.server_errors) / NULLIF(sum(d.requests), 0), 2)::float8 AS error_rate
+           round(100.0 * LEAST(sum(d.client_errors + d.server_errors), sum(d.requests)) / NULLIF(sum(d.requests), 0),
+                 2)::float8 AS error_rate
     FROM usage_daily d
     WHERE d.key_id = k.id AND d.date > utc_today() - 30
 ) recent

@@ -2,7 +2,8 @@
 -- 30 days read once.
 WITH recent AS (
     SELECT d.key_id, sum(d.requests)::bigint AS requests_30d,
-           round(100.0 * sum(d.client_errors + d.server_errors) / NULLIF(sum(d.requests), 0), 2)::float8 AS error_rate
+           round(100.0 * LEAST(sum(d.client_errors + d.server_errors), sum(d.requests)) / NULLIF(sum(d.requests), 0),
+                 2)::float8 AS error_rate
     FROM usage_daily d
     JOIN keys ON keys.id = d.key_id AND keys.tenant = $1
     WHERE d.date > utc_today() - 30

@@ -6,4 +6,5 @@ SELECT series.hour, COALESCE(h.requests, 0) AS requests, COALESCE(h.client_error
 FROM present
 CROSS JOIN LATERAL generate_series(present.hour - interval '47 hours', present.hour, '1 hour') AS series (hour)
 LEFT JOIN usage_hourly h ON h.key_id = $1 AND h.hour = series.hour
+    AND h.hour >= date_trunc('hour', statement_timestamp(), 'UTC') - interval '47 hours'
 ORDER BY series.hour

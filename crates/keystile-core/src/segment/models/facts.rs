@@ -1,5 +1,6 @@
-//! The facts area of a model: header, shadow, two slots, a small index, and the catalogue where one needs it.
+//! The facts area of a model: header, shadow, two slots, two areas for a small index, and the catalogue where one needs it.
 
+use super::super::editions::{Areas, Editions};
 use super::super::index::Index;
 use super::super::layout::{SLOT_WORDS, head};
 use super::super::slots::{Facts, Slot};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 const SLOTS_AT: usize = head::SHADOW + SLOT_WORDS;
 const INDEX_AT: usize = SLOTS_AT + 2 * SLOT_WORDS;
 const INDEX_LEN: usize = 4;
+const AREAS: Areas = Areas { at: INDEX_AT, len: INDEX_LEN };
 
 /// The words, shared by the threads of a model.
 #[derive(Clone)]
@@ -20,7 +22,7 @@ pub(super) struct Area(Arc<Vec<AtomicU64>>);
 
 impl Area {
     pub(super) fn new() -> Self {
-        Self::of(INDEX_AT + INDEX_LEN)
+        Self::of(AREAS.end())
     }
 
     pub(super) fn of(words: usize) -> Self {
@@ -39,6 +41,10 @@ impl Area {
         Index(&self.0[INDEX_AT..INDEX_AT + INDEX_LEN])
     }
 
+    pub(super) fn editions(&self) -> Editions<'_> {
+        Editions::new(&self.0, AREAS)
+    }
+
     /// The state of the key that `digest` leads to.
     pub(super) fn find(&self, digest: &Digest) -> Option<u64> {
         self.index().candidates(digest).map(|slot| seen(self.slot(slot))).next()
@@ -47,7 +53,7 @@ impl Area {
 
 /// A digest whose probe begins in `place`.
 pub(super) fn digest(place: u64, n: u64) -> Digest {
-    Digest([place, n << 32, n, n])
+    Digest([(n << 8 | place) << 28, n, n, n])
 }
 
 /// The n-th state of a key: each word that [`seen`] looks at says `n`.

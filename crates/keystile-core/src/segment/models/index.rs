@@ -10,7 +10,7 @@ pub(super) fn publication() {
         let area = area.clone();
         move || {
             area.slot(0).write(&key(1));
-            assert!(area.index().insert(&digest(0, 1), 0));
+            assert_eq!(area.index().insert(&digest(0, 1), 0), Some(1));
         }
     });
     if let Some(slot) = area.index().candidates(&digest(0, 1)).next() {
@@ -26,14 +26,14 @@ pub(super) fn neighbours() {
     let area = Area::new();
     area.slot(0).write(&key(1));
     let index = area.index();
-    assert!(index.insert(&digest(0, 9), 1) && index.insert(&digest(0, 1), 0) && index.insert(&digest(0, 8), 1));
+    assert!([(9, 1), (1, 0), (8, 1)].iter().all(|(n, slot)| index.insert(&digest(0, *n), *slot) == Some(1)));
     let writer = thread::spawn({
         let area = area.clone();
         move || {
             let index = area.index();
             index.remove(&digest(0, 9), 1);
             index.remove(&digest(0, 8), 1);
-            assert!(index.insert(&digest(0, 7), 1));
+            assert!(index.insert(&digest(0, 7), 1).is_some());
             index.remove(&digest(0, 7), 1);
         }
     });
@@ -48,12 +48,12 @@ pub(super) fn rotation() {
     let (old, new) = (digest(0, 1), digest(3, 2));
     let area = Area::new();
     area.slot(0).write(&key(1));
-    assert!(area.index().insert(&old, 0));
+    assert_eq!(area.index().insert(&old, 0), Some(1));
     let writer = thread::spawn({
         let area = area.clone();
         move || {
             area.slot(0).write(&key(2));
-            assert!(area.index().insert(&new, 0));
+            assert_eq!(area.index().insert(&new, 0), Some(1));
         }
     });
     let found = area.find(&new);

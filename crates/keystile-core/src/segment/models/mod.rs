@@ -8,6 +8,7 @@
 
 mod bucket;
 mod counts;
+mod editions;
 mod explore;
 mod facts;
 mod header;
@@ -21,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Model = (&'static str, fn());
 
-const MODELS: [Model; 14] = [
+const MODELS: [Model; 16] = [
     ("bucket::burst", bucket::burst),
     ("bucket::refill", bucket::refill),
     ("bucket::carried_over", bucket::carried_over),
@@ -31,6 +32,8 @@ const MODELS: [Model; 14] = [
     ("index::publication", index::publication),
     ("index::neighbours", index::neighbours),
     ("index::rotation", index::rotation),
+    ("editions::larger", editions::larger),
+    ("editions::thrice", editions::thrice),
     ("counts::flush", counts::flush),
     ("counts::one_key", counts::one_key),
     ("counts::one_word", counts::one_word),
@@ -51,6 +54,12 @@ fn every_model_holds() {
 fn a_writer_that_dies_anywhere_leaves_one_state() {
     let interleavings = (0..=slots::WRITES).map(|writes| explore(move || slots::death(writes), 2, None).unwrap());
     println!("slots::death: {} interleavings", interleavings.map(|explored| explored.interleavings).sum::<usize>());
+}
+
+#[test]
+fn a_writer_that_dies_while_it_fills_an_index_hides_no_key() {
+    let interleavings = (0..=editions::WRITES).map(|writes| explore(move || editions::death(writes), 2, None).unwrap());
+    println!("editions::death: {} interleavings", interleavings.map(|explored| explored.interleavings).sum::<usize>());
 }
 
 #[test]

@@ -1,0 +1,2 @@
+-- How many keys there are. Cost: all keys.
+SELECT count(*) FROM keys

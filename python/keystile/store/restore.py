@@ -1,0 +1,217 @@
+"""Restoring a backup: beside the present database, which is exchanged for it in one step at the very end.
+
+A key that was revoked since the backup stays revoked: what the present database knows of revocations is told to the
+restored one, before the exchange and, for what came at the last moment, after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import asyncpg
+from msgspec import Struct
+
+from keystile.errors import StoreError
+from keystile.store import audit
+from keystile.store.migrate import migrate
+from keystile.store.pg_tools import find_tool, run_tool, without_password
+from keystile.store.pool import Connection, connect
+from keystile.store.sql import sql
+
+ACTOR = "db restore"
+_NAME_CHARS = 50
+_TRIES = 5
+_SIGNS = (b" TABLE public schema_migrations ", b" TABLE public feed_clock ", b" TABLE public keys ")
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where the database is: its URL, one for whoever may make databases there, and the role that is to own it."""
+
+    url: str
+    admin_url: str
+    owner: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The database's name."""
+        parts = urlsplit(self.url)
+        return unquote(parts.path.lstrip("/")) or parts.username or "postgres"
+
+    def sibling(self, suffix: str) -> str:
+        """A name of its own beside it."""
+        return f"{self.name[:_NAME_CHARS]}_{suffix}"
+
+
+class Restored(Struct, frozen=True, kw_only=True):
+    """What came of it."""
+
+    keys: int
+    revoked_again: list[str]
+    """Keys that are active in the backup, and were revoked since."""
+    rotated_since: list[str]
+    """Keys that got another secret since: the one of the backup works again."""
+    kept_as: str
+    """The name of the database that was there before."""
+
+
+async def restore(place: Place, file: Path, *, confirm_loss: bool = False) -> Restored:
+    """Put the backup in the present database's place. StoreError, and everything as it was, if that cannot be done.
+
+    Where the present database cannot be read, or does not know all keys of the backup, nobody knows what was revoked
+    since: `confirm_loss` says that this is accepted. The caller holds the data folder.
+    """
+    async with _admin(place) as admin:
+        major = admin.get_server_version().major
+        tool = find_tool("pg_restore", major)
+        await _check_file(tool, file)
+        fresh, before = place.sibling("restored"), place.sibling("before")
+        await _make(admin, fresh, place.owner)
+        try:
+            await _fill(tool, place, fresh, file)
+            conn = await connect(named(place.url, fresh))
+            try:
+                await conn.execute("SET statement_timeout = 0")
+                await migrate(conn)
+                await conn.execute("ANALYZE", timeout=None)
+                revoked = await _carry_over(place.url, conn, confirm_loss=confirm_loss)
+                rotated = await _rotated_since(place.url, conn)
+                # Every gate loads everything anew, whatever revision it had.
+                await conn.execute(sql("restore_epoch"))
+                keys = await conn.fetchval(sql("restore_keys"))
+            finally:
+                await conn.close()
+            await _exchange(admin, place, fresh, before)
+        except BaseException:
+            await _drop(admin, fresh)
+            raise
+    async with _connected(place.url) as conn:
+        revoked += await _carry_over(named(place.url, before), conn, confirm_loss=True)
+    return Restored(keys=keys, revoked_again=sorted(set(revoked)), rotated_since=rotated, kept_as=before)
+
+
+def named(url: str, database: str) -> str:
+    """The same server's other database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{quote(database, safe='')}"))
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    conn = await connect(url)
+    try:
+        yield conn
+    finally:
+        await conn.close()
+
+
+@asynccontextmanager
+async def _admin(place: Place) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection that may make and rename databases, of which there is one at a time."""
+    async with _connected(place.admin_url) as conn:
+        await conn.execute("SET statement_timeout = 0")
+        if not await conn.fetchval(sql("restore_turn"), place.name):
+            raise StoreError("another restore of this database is running")
+        try:
+            yield conn
+        except asyncpg.InsufficientPrivilegeError:
+            raise StoreError(
+                "restoring makes a new database and renames it: the role needs CREATEDB and must own the database"
+            ) from None
+        except asyncpg.PostgresError as error:
+            raise StoreError(f"the backup cannot be restored: {error}") from None
+
+
+async def _check_file(tool: Path, file: Path) -> None:
+    try:
+        contents = await run_tool(tool, ["--list", str(file)], password=None)
+    except StoreError as error:
+        raise StoreError(f"{file} is no backup, or a damaged one: {error}") from None
+    if not all(sign in contents for sign in _SIGNS):
+        raise StoreError(f"{file} is a backup of something else, not of Keystile")
+
+
+async def _make(admin: Connection, name: str, owner: str | None) -> None:
+    """An empty database; what an interrupted restore left of that name goes."""
+    await _drop(admin, name)
+    owned = "" if owner is None else f' OWNER "{owner}"'
+    await admin.execute(f'CREATE DATABASE "{name}"{owned} TEMPLATE template0', timeout=None)
+
+
+async def _drop(admin: Connection, name: str) -> None:
+    await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', timeout=None)
+
+
+async def _fill(tool: Path, place: Place, name: str, file: Path) -> None:
+    address, password = without_password(named(place.url, name))
+    options = ["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges", f"--dbname={address}"]
+    try:
+        await run_tool(tool, [*options, str(file)], password=password)
+    except StoreError as error:
+        raise StoreError(f"{file} cannot be restored: {error}") from None
+
+
+async def _carry_over(present_url: str, restored: Connection, *, confirm_loss: bool) -> list[str]:
+    """Revoke in the restored database what the present one knows to be revoked; the ids of those keys."""
+    try:
+        async with _connected(present_url) as present:
+            rows = await present.fetch(sql("restore_standing"))
+    except (StoreError, asyncpg.PostgresError) as error:
+        _accept(f"the present database cannot be read ({error})", confirm_loss=confirm_loss)
+        return []
+    unknown = await restored.fetchval(sql("restore_unknown"), [row["id"] for row in rows])
+    if unknown:
+        _accept(f"{unknown} keys of the backup are not in the present database", confirm_loss=confirm_loss)
+    revoked = [row for row in rows if row["revoked_at"] is not None]
+    columns = [[row[name] for row in revoked] for name in ("id", "revoked_at", "revoked_reason")]
+    async with restored.transaction():
+        again = await restored.fetch(sql("restore_revoke"), *columns)
+        for row in again:
+            await audit.write(
+                restored,
+                actor=ACTOR,
+                tenant=row["tenant"],
+                action="key.revoke",
+                target=row["id"],
+                detail={"reason": row["revoked_reason"]},
+                request_id=None,
+            )
+    return [row["id"] for row in again]
+
+
+def _accept(reason: str, *, confirm_loss: bool) -> None:
+    """StoreError unless somebody has said that revocations may be lost."""
+    if not confirm_loss:
+        raise StoreError(
+            f"{reason}, so it is not known what was revoked since the backup; with --confirm-loss it is restored all"
+            " the same, and keys that were revoked since live again"
+        )
+
+
+async def _rotated_since(present_url: str, restored: Connection) -> list[str]:
+    """The keys whose secret the present database knows to be another one; none if it cannot be asked."""
+    try:
+        async with _connected(present_url) as present:
+            rows = await present.fetch(sql("restore_digests"))
+    except (StoreError, asyncpg.PostgresError):
+        return []
+    columns = [[row[name] for row in rows] for name in ("id", "digest")]
+    return [row["id"] for row in await restored.fetch(sql("restore_differing"), *columns)]
+
+
+async def _exchange(admin: Connection, place: Place, fresh: str, before: str) -> None:
+    """The names change hands in one transaction. Agents elsewhere lose their connections and make new ones."""
+    await _drop(admin, before)
+    for _ in range(_TRIES):
+        for name in (place.name, fresh):
+            await admin.execute(sql("restore_part"), name)
+        try:
+            async with admin.transaction():
+                if await admin.fetchval(sql("database_exists"), place.name):
+                    await admin.execute(f'ALTER DATABASE "{place.name}" RENAME TO "{before}"')
+                await admin.execute(f'ALTER DATABASE "{fresh}" RENAME TO "{place.name}"')
+        except asyncpg.ObjectInUseError:
+            continue
+        return
+    raise StoreError("the database is in use; stop whatever else is connected to it, and try again")
