@@ -8,6 +8,9 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FULL ?=
 REPORT ?=
+SECONDS ?= 600
+SEED ?= 1
+SEEDS ?= 50
 
 BIN := .venv/bin
 # A uv that is already installed is used; else a private one is put into .tools.
@@ -20,13 +23,13 @@ BENCH_READY := .venv/.bench-ready
 FIGURES := $(CURDIR)/.benchmarks/figures.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench constant-time lint build clean setup
+.PHONY: help demo test soak bench constant-time lint build clean setup
 .DELETE_ON_ERROR:
 
 help: ## Explain the targets
 	@echo "Keystile. Targets:"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
-	@echo "Variables: PORT=$(PORT) DATA=$(DATA) WORKERS=$(WORKERS) PYTEST_ARGS= BENCH_ARGS="
+	@echo "Variables: PORT=$(PORT) DATA=$(DATA) WORKERS=$(WORKERS) SEED=$(SEED) SEEDS=$(SEEDS) SECONDS=$(SECONDS) PYTEST_ARGS= BENCH_ARGS="
 
 demo: $(READY) ## Run everything with sample data: PORT, DATA and WORKERS may be given
 	$(BIN)/keystile serve --demo --port $(PORT) --data $(DATA) --workers $(WORKERS)
@@ -35,6 +38,9 @@ test: $(READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
 	cargo test --package keystile-core
 	RUSTFLAGS="$(RUSTFLAGS) --cfg loom" cargo test --package keystile-core --profile models --lib models::
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+soak: $(READY) ## Run the fault tests in their long form: SEEDS from SEED on, and SECONDS of fault after fault
+	$(BIN)/pytest tests/faults --long --timeout=0 --seed=$(SEED) --seeds=$(SEEDS) --seconds=$(SECONDS) $(PYTEST_ARGS)
 
 bench: $(BENCH_READY) ## Run the benchmarks: FULL=1 for the long form, REPORT=1 to write docs/benchmarks
 	@rm -rf $(FIGURES) $(or $(CARGO_TARGET_DIR),target)/criterion

@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """What the fault tests are repeated with."""
     parser.addoption("--seed", type=int, default=1, help="the first seed of the fault tests")
     parser.addoption("--long", action="store_true", help="the long form of the fault tests")
+    parser.addoption("--seconds", type=float, default=1, help="how long faults follow each other in the last of them")
     parser.addoption("--seeds", type=int, default=1, help="how many seeds each fault test runs with")
 
 

@@ -10,12 +10,21 @@ import pytest
 from tests.faults.server import Server, serving
 from tests.faults.world import World, world_on
 
+_HEAVY_SEEDS = 3
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A mark for tests that take minutes in their long form."""
+    config.addinivalue_line("markers", f"heavy: runs with at most {_HEAVY_SEEDS} seeds")
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that asks for a `seed` runs once for each; its name tells which."""
     if "seed" in metafunc.fixturenames:
-        first = metafunc.config.getoption("--seed")
-        metafunc.parametrize("seed", range(first, first + metafunc.config.getoption("--seeds")))
+        first, how_many = metafunc.config.getoption("--seed"), metafunc.config.getoption("--seeds")
+        if metafunc.definition.get_closest_marker("heavy"):
+            how_many = min(how_many, _HEAVY_SEEDS)
+        metafunc.parametrize("seed", range(first, first + how_many))
 
 
 @pytest.fixture

@@ -13,8 +13,11 @@ import msgspec
 
 from keystile._core import boottime
 from keystile.agent.follower import Follower
+from keystile.agent.tombstones import Tombstones
+from keystile.agent.vigil import Vigil
 from keystile.store import feed, usage
 from keystile.store.pool import Connection
+from keystile.store.receipts import Report
 from keystile.store.records import Poll, UsageRow
 
 
@@ -39,12 +42,12 @@ def endless_lease() -> None:
 
 def lease_from_arrival() -> None:
     """The lease counts from an answer's arrival instead of its question."""
-    applied = Follower._applied
+    lease = Follower._lease
 
-    def changed(self: Follower, answer: Any, sent_ns: int | None) -> None:
-        applied(self, answer, None if sent_ns is None else boottime())
+    def changed(self: Follower, sent_ns: int) -> None:
+        lease(self, boottime())
 
-    Follower._applied = changed  # type: ignore[method-assign]
+    Follower._lease = changed  # type: ignore[method-assign]
     # As its deadline would limit the damage to a quarter of the lease.
     no_deadline()
 
@@ -71,25 +74,26 @@ def forgetful_reload() -> None:
 
 
 def no_doubt() -> None:
-    """What is no longer retained is not missed: no doubt ever leads to a reload, but the first."""
-
-    def changed(self: Follower, answer: Poll) -> bool:
-        return self._known is None
-
-    Follower._is_doubtful = changed  # type: ignore[method-assign]
-
-
-def highest_number() -> None:
-    """The cursor is the highest number seen, and a number that is missing is not waited for."""
+    """What is no longer kept is not missed: whatever a poll brings is taken for all that there was."""
     poll = feed.poll
 
     async def changed(conn: Connection, after_rev: int, **options: Any) -> Poll:
         answer = await poll(conn, after_rev, **options)
-        top = await conn.fetchval("SELECT COALESCE(max(rev), 0) FROM changes WHERE rev > $1", after_rev)
-        rev = max(after_rev, top)
-        return msgspec.structs.replace(answer, rev=rev, head=rev, revs_seen=rev - after_rev, oldest_rev=0)
+        return msgspec.structs.replace(answer, revs_seen=answer.rev - after_rev, oldest_rev=0)
 
     feed.poll = changed
+    Report.goes_on_from = lambda *_: True  # type: ignore[method-assign]
+    Report.was_set_back = lambda *_: False  # type: ignore[method-assign]
+
+
+def no_memory() -> None:
+    """Nothing is remembered of revocations that the database has lost."""
+    Tombstones.get = lambda *_: None  # type: ignore[method-assign]
+
+
+def no_vigil() -> None:
+    """Who waits for a place never looks whether its holder still does something."""
+    Vigil.look = lambda *_: None  # type: ignore[method-assign]
 
 
 def repeating_feed() -> None:
@@ -135,11 +139,3 @@ def _difference(row: UsageRow, before: UsageRow | None) -> UsageRow:
     if before is None:
         return row
     return msgspec.structs.replace(row, requests=row.requests - before.requests)
-
-
-SEQUENCE = """
-CREATE SEQUENCE feed_sequence;
-SELECT setval('feed_sequence', (SELECT rev + 1 FROM feed_clock));
-CREATE OR REPLACE FUNCTION feed_take() RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('feed_sequence') $$;
-"""
-"""Makes a database give numbers when they are asked for, as `bigserial` does, instead of one after another."""

@@ -73,6 +73,7 @@ class Link:
         self._answers = wire.Server(self._said)
         # How much of a message that is not complete yet was passed on already.
         self._ahead = 0
+        self._half_closed = False
 
     async def run(self) -> None:
         """Relay both ways until both have ended, or one fails."""
@@ -98,6 +99,7 @@ class Link:
 
     def half_close(self) -> None:
         """Tell the client that the server will say no more, and go on reading what it says."""
+        self._half_closed = True
         with contextlib.suppress(OSError):
             self._client[1].write_eof()
 
@@ -109,17 +111,17 @@ class Link:
             piece = look(data)
             swallowed = swallowed or not await self._carry(piece, sink[1], way)
         await way.unlike(Mode.HOLD)
-        if not swallowed and way.mode is not Mode.SWALLOW and sink[1].can_write_eof():
+        if not swallowed and way.mode is not Mode.SWALLOW:
             sink[1].write_eof()
 
     async def _carry(self, data: bytes, sink: asyncio.StreamWriter, way: Way) -> bool:
         """Pass bytes on, as fast as the fault allows; whether all of them were."""
         await way.unlike(Mode.HOLD)
-        while data and way.mode is Mode.DRIP:
+        while data and way.mode is Mode.DRIP and not self._half_closed:
             sink.write(data[:1])
             data = data[1:]
             await way.unlike(Mode.DRIP, longest_s=way.drip_interval_s)
-        if way.mode is Mode.SWALLOW:
+        if way.mode is Mode.SWALLOW or (self._half_closed and way is self._proxy.to_client):
             return False
         sink.write(data)
         await sink.drain()

@@ -6,12 +6,11 @@ from random import Random
 
 import pytest
 
-from tests.faults import mutations
 from tests.faults.scenarios import feed
 from tests.faults.world import STALE_AFTER_MS, world_on
 
 _SCENARIOS = (feed.cut_off, feed.late_answer, feed.reloads, feed.forgotten_changes)
-_RECOVERY_S = 3 * STALE_AFTER_MS / 1_000
+_RECOVERY_S = 2.5 * STALE_AFTER_MS / 1_000
 
 
 @pytest.mark.parametrize(
@@ -42,23 +41,6 @@ async def test_with_its_mechanisms_it_survives(database_url: str) -> None:
             world.judge()
         await world.finish()
         await world.judge_counts()
-
-
-async def test_writers_that_commit_late_are_not_missed(database_url: str, random: Random, is_long: bool) -> None:
-    async with world_on(database_url, capacity=20_000) as world:
-        await world.start(workers=0)
-        assert await feed.many_writers(world, random, writers=16, changes=625 if is_long else 20) == 0
-        world.judge()
-
-
-async def test_a_cursor_on_a_sequence_misses_them(database_url: str) -> None:
-    async with world_on(database_url) as world:
-        async with world.connection() as conn:
-            await conn.execute(mutations.SEQUENCE)
-        await world.start("highest_number", workers=0)
-        assert await feed.many_writers(world, Random(1), writers=16, changes=20) > 0
-        with pytest.raises(AssertionError, match=r"(?m)^confirmed: "):
-            world.judge()
 
 
 async def test_starting_during_a_burst_of_revocations(database_url: str, random: Random) -> None:

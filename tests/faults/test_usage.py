@@ -41,6 +41,7 @@ async def test_counts_of_an_outage_arrive_once(database_url: str, is_long: bool)
         assert await world.judge_counts() > 0
 
 
+@pytest.mark.heavy
 async def test_killed_at_random_under_load(database_url: str, random: Random, is_long: bool) -> None:
     times = 500 if is_long else 20
     async with world_on(database_url, machines=2) as world:

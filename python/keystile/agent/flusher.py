@@ -70,6 +70,10 @@ class Flusher:
             logger.warning(complaint, str(error) or type(error).__name__)
             self.close()
             return False
+        except asyncio.CancelledError:
+            # In the middle of an answer, perhaps one that never comes: the last flush needs another connection.
+            self.close()
+            raise
         return True
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -90,6 +91,17 @@ async def agent_killed(machine: Machine, random: Random) -> AsyncIterator[None]:
     yield
 
 
+@asynccontextmanager
+async def agent_stopped(machine: Machine, random: Random) -> AsyncIterator[None]:
+    """The agent hangs while another one waits, which must end it and take over."""
+    first = await _with_a_second(machine)
+    await asyncio.sleep(random.uniform(0, 0.05))
+    first.send_signal(signal.SIGSTOP)
+    yield
+    await until(lambda: first.returncode is not None, "the agent that hangs is ended")
+    machine.agents.remove(first)
+
+
 async def _with_a_second(machine: Machine) -> Process:
     """Start an agent that waits; the one that it waits for."""
     (first,) = machine.agents
@@ -119,6 +131,14 @@ async def _again_and_again(what: Callable[[], None], random: Random) -> AsyncIte
 
 
 FAULTS: dict[str, MachineFault] = {
-    fault.__name__: fault  # type: ignore[attr-defined]
-    for fault in (black_hole, unplugged, resets, half_closes, drip, delays, refusal, cut_answers, agent_killed)
+    "black_hole": black_hole,
+    "unplugged": unplugged,
+    "resets": resets,
+    "half_closes": half_closes,
+    "drip": drip,
+    "delays": delays,
+    "refusal": refusal,
+    "cut_answers": cut_answers,
+    "agent_killed": agent_killed,
+    "agent_stopped": agent_stopped,
 }

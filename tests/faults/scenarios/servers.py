@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from keystile.store.binaries import find_binaries
 from keystile.store.embedded import EmbeddedPostgres
 from keystile.store.pool import connect
+from tests.faults.machine import until
 from tests.faults.server import Server
 from tests.faults.world import STALE_AFTER_MS, World
 
@@ -46,9 +47,10 @@ async def _revoke_after(world: World, number: int, pause_s: float) -> int:
 
 
 async def failover(world: World, primary: EmbeddedPostgres, folder: Path) -> EmbeddedPostgres:
-    """The primary is lost, and the replica that is promoted has not heard of the last revocations; that replica.
+    """The primary is lost, and the replica that is promoted has not heard of the last revocation; that replica.
 
-    Before it is promoted the agents are pointed at it already, and must not take it for a primary.
+    Before it is promoted the agents are pointed at it already, and must not take it for a primary. Afterwards a
+    machine joins that has never heard of any revocation.
     """
     good, early, late = await world.issue(keys_=3)
     _, revision = await world.revoke(early)
@@ -70,6 +72,7 @@ async def failover(world: World, primary: EmbeddedPostgres, folder: Path) -> Emb
     for fault in faults:
         fault.ended()
     await world.asked("ok", good)
+    await _newcomer(world, good)
     return replica
 
 
@@ -98,6 +101,17 @@ async def restored(world: World, server: EmbeddedPostgres) -> None:
         fault.ended()
     await world.asked("unknown_key", lost)
     await world.asked("ok", good)
+    world.forget([lost])
+    await _newcomer(world, good)
+
+
+async def _newcomer(world: World, good: int) -> None:
+    """A machine more, which must know of what others remember as soon as it decides."""
+    newcomer = await world.add_machine()
+    await newcomer.start_agent()
+    await until(lambda: newcomer.fresh, "the newcomer is ready")
+    await newcomer.start_worker(world.logs, world.secrets)
+    await world.asked("ok", good, newcomer.number)
 
 
 def point(world: World, server: EmbeddedPostgres) -> None:
