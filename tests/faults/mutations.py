@@ -13,8 +13,6 @@ import msgspec
 
 from keystile._core import boottime
 from keystile.agent.follower import Follower
-from keystile.agent.tombstones import Tombstones
-from keystile.agent.vigil import Vigil
 from keystile.store import feed, usage
 from keystile.store.pool import Connection
 from keystile.store.receipts import Report
@@ -86,16 +84,6 @@ def no_doubt() -> None:
     Report.was_set_back = lambda *_: False  # type: ignore[method-assign]
 
 
-def no_memory() -> None:
-    """Nothing is remembered of revocations that the database has lost."""
-    Tombstones.get = lambda *_: None  # type: ignore[method-assign]
-
-
-def no_vigil() -> None:
-    """Who waits for a place never looks whether its holder still does something."""
-    Vigil.look = lambda *_: None  # type: ignore[method-assign]
-
-
 def repeating_feed() -> None:
     """No mutation, but a bad network: each page carries everything of the last 50 revisions once more."""
     poll = feed.poll
@@ -126,11 +114,12 @@ def naive_counts() -> None:
     flush = usage.flush
     acknowledged: dict[str, UsageRow] = {}
 
-    async def changed(conn: Connection, gate_id: bytes, machine: str, rows: Sequence[UsageRow]) -> None:
+    async def changed(conn: Connection, gate_id: bytes, machine: str, rows: Sequence[UsageRow], *more: Any) -> int:
         new = [_difference(row, acknowledged.get(row.key_id)) for row in rows]
         await conn.execute("DELETE FROM usage_marks WHERE gate_id = $1", gate_id)
-        await flush(conn, gate_id, machine, new)
+        flushes = await flush(conn, gate_id, machine, new, *more)
         acknowledged.update({row.key_id: row for row in rows})
+        return flushes
 
     usage.flush = changed
 

@@ -36,17 +36,6 @@ async def test_a_replica_that_lost_the_last_revocations_is_promoted(own: Server,
             await replica.stop()
 
 
-async def test_without_a_memory_of_their_own_gates_let_the_lost_revocation_live(own: Server, tmp_path: Path) -> None:
-    async with world_on(await own.database(), machines=1) as world:
-        await world.start("no_memory")
-        replica = await servers.failover(world, own.postgres, tmp_path / "replica")
-        try:
-            with pytest.raises(AssertionError, match=r"(?m)^confirmed: "):
-                world.judge()
-        finally:
-            await replica.stop()
-
-
 async def test_an_old_backup_is_put_back(own: Server) -> None:
     async with world_on(await own.database(), machines=2) as world:
         await world.start()

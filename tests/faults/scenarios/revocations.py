@@ -13,12 +13,12 @@ from tests.faults.world import STALE_AFTER_MS, World
 async def revoked_around(world: World, fault: MachineFault, random: Random, *, longest_s: float | None = None) -> None:
     """Keys are revoked at random moments around a fault on some machines, which must then recover by themselves.
 
-    The fault lasts `longest_s`, or up to twice the time after which a gate refuses.
+    The fault lasts `longest_s`, or up to 1.6 times the time after which a gate refuses.
     """
     victims = random.sample(world.machines, random.randint(1, len(world.machines)))
     good, *doomed = await world.issue(keys_=4)
     await world.asked("ok", doomed[-1])
-    lasting_s = longest_s or random.uniform(0.3, 2.0) * STALE_AFTER_MS / 1_000
+    lasting_s = longest_s or random.uniform(0.3, 1.6) * STALE_AFTER_MS / 1_000
     noted = world.history.fault(getattr(fault, "__name__", "fault"), *(machine.number for machine in victims))
     async with AsyncExitStack() as stack:
         before = asyncio.create_task(_revoke_after(world, doomed[0], random.uniform(0, 0.05)))
