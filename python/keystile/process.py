@@ -68,8 +68,11 @@ class FolderLock:
     """A data folder held by one process; the kernel lets go when the process ends, however it ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Hold `folder`, through its file `lock`. StoreError if another process does."""
-        self._handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        """Hold `folder`, through its file `lock`. StoreError if another process does, or nobody can write there."""
+        try:
+            self._handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise StoreError(f"the data folder {folder} cannot be used: {error.strerror}") from None
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -71,6 +71,11 @@ def forgetful_reload() -> None:
     Follower._reload = changed  # type: ignore[method-assign]
 
 
+def no_hint() -> None:
+    """Nobody is woken before the next poll."""
+    Follower._on_hint = lambda *_: None  # type: ignore[method-assign]
+
+
 def no_doubt() -> None:
     """What is no longer kept is not missed: whatever a poll brings is taken for all that there was."""
     poll = feed.poll

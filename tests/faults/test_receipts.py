@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from tests.faults.scenarios.machines import FAULTS
-from tests.faults.scenarios.receipts import confirmed_around
+from tests.faults.scenarios.receipts import confirmed_around, without_a_database
 from tests.faults.scenarios.usage import start_hub
 from tests.faults.server import Server
 from tests.faults.world import World, world_on
@@ -35,3 +35,12 @@ async def test_without_waiting_a_revocation_is_not_confirmed(hub_world: World) -
     await confirmed_around(hub_world, FAULTS["black_hole"], Random(1), wait=False)
     with pytest.raises(AssertionError, match=r"(?m)^confirmed: "):
         hub_world.judge()
+
+
+async def test_ready_only_while_it_can_decide(hub_world: World) -> None:
+    (good,) = await hub_world.issue()
+    await hub_world.asked("ok", good)
+    await without_a_database(hub_world)
+    await hub_world.asked("ok", good)
+    hub_world.judge()
+    hub_world.forget([good])

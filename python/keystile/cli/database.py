@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from keystile.errors import StoreError
 from keystile.process import FolderLock
 from keystile.settings import Settings
 from keystile.store.embedded import EmbeddedPostgres
@@ -26,7 +27,10 @@ class Database(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def database(settings: Settings) -> AsyncIterator[Database]:
     """The database, running for as long as the block lasts, and the data folder held by this process."""
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the data folder {settings.data} cannot be used: {error.strerror}") from None
     if settings.database_url is not None:
         lock = FolderLock(settings.data)
         try:

@@ -7,7 +7,8 @@ from random import Random
 
 import httpx
 
-from tests.faults.machine import PATIENCE_S, Machine
+from tests.faults.machine import PATIENCE_S, Machine, until
+from tests.faults.proxy import Mode
 from tests.faults.scenarios.machines import MachineFault
 from tests.faults.world import World
 
@@ -18,7 +19,7 @@ async def confirmed_around(world: World, fault: MachineFault, random: Random, *,
     good, *doomed = await world.issue(keys_=5)
     await world.asked("ok", doomed[-1])
     noted = world.history.fault(getattr(fault, "__name__", "fault"), other.number)
-    async with _operator(hub) as operator:
+    async with operator_of(hub) as operator:
         async with fault(other, random):
             await asyncio.sleep(random.uniform(0, 0.1))
             await asyncio.gather(*(_revoke(world, operator, number, wait=wait) for number in doomed[:2]))
@@ -30,7 +31,8 @@ async def confirmed_around(world: World, fault: MachineFault, random: Random, *,
     world.forget([good, *doomed])
 
 
-def _operator(hub: Machine) -> httpx.AsyncClient:
+def operator_of(hub: Machine) -> httpx.AsyncClient:
+    """A client of a Hub, with its first key."""
     key = (hub.folder / "operator.key").read_text().strip()
     headers = {"Authorization": f"Bearer {key}"}
     return httpx.AsyncClient(base_url=hub.url or "", headers=headers, timeout=PATIENCE_S)
@@ -45,3 +47,23 @@ async def _revoke(world: World, operator: httpx.AsyncClient, number: int, *, wai
         assert answer.json()["confirmation"]["confirmed"]
     ending.committed()
     ending.confirmed()
+
+
+async def without_a_database(world: World) -> None:
+    """The Hub's machine is cut off: it lives, is not ready once it is stale, and is ready again by itself."""
+    hub = world.machines[0]
+    noted = world.history.fault("black hole", hub.number)
+    async with operator_of(hub) as operator:
+
+        async def answers(path: str, status: int) -> bool:
+            return (await operator.get(path)).status_code == status
+
+        assert await answers("/readyz", 200)
+        hub.proxy.both(Mode.SWALLOW)
+        await until(lambda: answers("/readyz", 503), "it is not ready any more")
+        assert await answers("/healthz", 200)
+        assert await answers("/v1/authz", 503)
+        hub.proxy.pass_all()
+        noted.ended()
+        await until(lambda: answers("/readyz", 200), "it is ready again")
+        assert await answers("/healthz", 200)
