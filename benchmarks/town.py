@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class Town:
         self.plain: asyncpg.Connection[asyncpg.Record] = runner.run(connect(self.url))
 
     def _put(self, key_id: str, *, used: bool) -> None:
-        digest = key_id.encode().rjust(32, b"\0")
+        digest = hashlib.sha256(key_id.encode()).digest()
         if used:
             self.secrets.append(mint())
             digest = self.gate.digest(self.secrets[-1])

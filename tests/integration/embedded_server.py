@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from keystile.store.binaries import _identify, _places
+from keystile.store.binaries import _identify, program_folders
 from keystile.store.embedded import EmbeddedPostgres
 from keystile.store.pool import connect
 
@@ -78,5 +78,5 @@ def embedded_wheel() -> Path:
 
 def installed_folders() -> list[Path]:
     """Where PostgreSQL is installed on this machine, each version once."""
-    found = {one.major: one.folder for place in _places() if (one := _identify(place))}
+    found = {one.major: one.folder for place in program_folders() if (one := _identify(place))}
     return [folder for major, folder in found.items() if major >= 15]

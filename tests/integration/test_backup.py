@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from keystile.errors import StoreError
-from keystile.store import audit, keys, pg_tools, restore
+from keystile.store import audit, keys, pg_tools, quarantine, restore
 from keystile.store import migrate as migrations
 from keystile.store.backup import back_up
 from keystile.store.embedded import EmbeddedPostgres
@@ -83,6 +83,7 @@ async def test_what_was_revoked_since_stays_revoked(
         (restore.ACTOR, "key.revoke", {"reason": "leaked"})
     ]
     assert await new.fetchval("SELECT epoch FROM feed_clock") != epoch
+    assert await quarantine.state(new) is None
     await new.close()
     # What was there before is there still, until the next time.
     assert await databases(place) == {place.name, done.kept_as}
@@ -101,8 +102,8 @@ async def test_without_the_present_database_it_would_live_again(
     await back_up(place.url, tmp_path / "b.dump")
     await keys.revoke(conn, leaked, None, None)
 
-    async def nothing(*_: object, **__: object) -> list[str]:
-        return []
+    async def nothing(*_: object) -> tuple[list[str], None]:
+        return [], None
 
     monkeypatch.setattr(restore, "_carry_over", nothing)
     await restored(place, tmp_path / "b.dump")
@@ -207,26 +208,42 @@ async def test_an_older_schema_is_brought_up_to_date_and_a_newer_refused(
     await new.close()
 
 
-async def test_where_revocations_cannot_be_known_somebody_must_say_so(
+async def quarantined(place: Place) -> bool:
+    new = await connect(place.url)
+    try:
+        return await quarantine.state(new) is not None
+    finally:
+        await new.close()
+
+
+async def test_where_revocations_cannot_be_known_it_begins_in_quarantine(
     machine: Machine, conn: Connection, place: Place, tmp_path: Path
 ) -> None:
     await machine.key(conn)
     await back_up(place.url, tmp_path / "b.dump")
     await conn.execute("DELETE FROM keys")
-    with pytest.raises(StoreError, match=r"1 keys of the backup are not in the present database.*--confirm-loss"):
-        await restored(place, tmp_path / "b.dump")
-    await conn.execute("DROP TABLE keys CASCADE")
-    with pytest.raises(StoreError, match=r"cannot be read.*--confirm-loss"):
-        await restored(place, tmp_path / "b.dump")
+    clock = await conn.fetchrow("SELECT epoch, rev FROM feed_clock")
+    done = await restored(place, tmp_path / "b.dump")
+    assert (done.keys, done.quarantined) == (1, "1 keys of the backup are not in the present database")
+    new = await connect(place.url)
+    state = await quarantine.state(new)
+    assert state is not None
+    assert (state.needed_epoch, state.needed_rev) == clock
+    assert await quarantine.lift(new)
+    await new.execute("DROP TABLE keys CASCADE")
+    await new.close()
+    assert "cannot be read" in str((await restored(place, tmp_path / "b.dump")).quarantined)
+    assert await quarantined(place)
     admin = await connect(place.admin_url)
     await admin.execute(f"DROP DATABASE {place.name} WITH (FORCE)")
     await admin.close()
-    with pytest.raises(StoreError, match=r"cannot be read.*--confirm-loss"):
-        await restored(place, tmp_path / "b.dump")
-    assert await databases(place) == set()
+    assert "cannot be read" in str((await restored(place, tmp_path / "b.dump")).quarantined)
+    admin = await connect(place.admin_url)
+    await admin.execute(f"DROP DATABASE {place.name} WITH (FORCE)")
+    await admin.close()
     done = await restored(place, tmp_path / "b.dump", confirm_loss=True)
-    assert (done.keys, done.revoked_again) == (1, [])
-    assert await databases(place) == {place.name}
+    assert (done.keys, done.revoked_again, done.quarantined) == (1, [], None)
+    assert not await quarantined(place)
 
 
 async def test_a_file_is_never_overwritten(place: Place, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ import asyncpg
 from keystile._core import Writer, boottime
 from keystile.agent.loader import Loader
 from keystile.agent.muster import Muster
+from keystile.agent.progress import Progress
 from keystile.agent.records import unix_ns
 from keystile.agent.roster import Roster
 from keystile.agent.tombstones import Tombstones
@@ -231,8 +232,14 @@ class Follower:
     async def _snapshot(self, conn: _Connection) -> Snapshot:
         """Everything at once, however long that takes, as long as it goes on."""
         loop = asyncio.get_running_loop()
+        progress = Progress("reading keys")
         async with asyncio.timeout(self._deadline_s) as limit:
-            return await feed.snapshot(conn, on_progress=lambda: limit.reschedule(loop.time() + self._deadline_s))
+
+            def goes_on(keys_read: int) -> None:
+                limit.reschedule(loop.time() + self._deadline_s)
+                progress.tell(keys_read)
+
+            return await feed.snapshot(conn, on_progress=goes_on)
 
     def _applied(self, answer: Poll | Snapshot) -> None:
         self._position = Position(answer.epoch, answer.timeline, answer.rev, answer.stamp)

@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from keystile._core import Writer
+from keystile.agent.progress import Progress
 from keystile.agent.records import key_record
 from keystile.agent.tombstones import Tombstones
 from keystile.errors import GateError, GateFull
@@ -41,11 +42,13 @@ class Loader:
     async def load(self, snapshot: Snapshot) -> None:
         """Make the segment hold exactly what the database holds. Keys that stay are never missing meanwhile."""
         self._writer.set_catalogue(snapshot.scopes, snapshot.tiers)
+        progress = Progress("loading keys")
         for count, key in enumerate(snapshot.keys, start=1):
             if not self._put(key):
                 # Deny when unsure: a key that cannot be understood must not go on by what was known of it before.
                 self._writer.remove(key.id)
             if count % _KEYS_PER_STEP == 0:
+                progress.tell(count, len(snapshot.keys))
                 await asyncio.sleep(0)
         self._writer.retain([key.id for key in snapshot.keys])
         logger.info("loaded %d keys at revision %d", len(snapshot.keys), snapshot.rev)

@@ -9,8 +9,10 @@ import msgspec
 
 from keystile.cli.database import borrowed, database
 from keystile.settings import Settings
+from keystile.store import quarantine
 from keystile.store.backup import back_up
 from keystile.store.embedded import EmbeddedPostgres
+from keystile.store.pool import connect
 from keystile.store.restore import Place, Restored, named, restore
 from keystile.store.roles import ADMIN_DATABASE, ROLE
 
@@ -33,6 +35,16 @@ async def read(settings: Settings, file: Path, *, confirm_loss: bool) -> Restore
     """Restore a backup. StoreError while `keystile serve` uses the data folder."""
     async with database(settings) as base:
         return await restore(_place(settings, base.url), file, confirm_loss=confirm_loss)
+
+
+async def end_quarantine(settings: Settings) -> bool:
+    """Let gates decide from a restored database, whatever it lacks; False if there was no quarantine."""
+    async with borrowed(settings) as url:
+        conn = await connect(url)
+        try:
+            return await quarantine.lift(conn)
+        finally:
+            await conn.close()
 
 
 def _place(settings: Settings, url: str) -> Place:

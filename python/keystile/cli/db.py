@@ -60,21 +60,35 @@ def backup(context: Context, file: Path | None) -> None:
 
 
 @db.command("restore")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--confirm-loss", is_flag=True, help="Also where revocations since the backup are lost with the present database."
+    "--confirm-loss",
+    is_flag=True,
+    help="Accept that keys revoked since the backup may live again. Without FILE: end the quarantine of a database that"
+    " was restored.",
 )
 @pass_context
-def restore(context: Context, file: Path, confirm_loss: bool) -> None:
+def restore(context: Context, file: Path | None, confirm_loss: bool) -> None:
     """Put a backup in the database's place. Nothing else may be using it; keys revoked since then stay revoked."""
-    from keystile.cli.backups import read  # noqa: PLC0415 - as above
+    from keystile.cli.backups import end_quarantine, read  # noqa: PLC0415 - as above
 
+    if file is None:
+        if not confirm_loss:
+            raise click.UsageError("FILE is missing.")
+        lifted = asyncio.run(end_quarantine(context.settings()))
+        note("The quarantine has ended; gates decide again." if lifted else "There was no quarantine.")
+        return
     restored = asyncio.run(read(context.settings(), file, confirm_loss=confirm_loss))
     if context.json:
         print_json(msgspec.to_builtins(restored))
     note(f"Restored {restored.keys} keys. The database that was there before is kept as {restored.kept_as}.")
     if restored.revoked_again:
         note(f"Revoked again, as they were since the backup: {', '.join(restored.revoked_again)}.")
+    if restored.quarantined is not None:
+        note(
+            f"In quarantine, because {restored.quarantined}: gates refuse until an agent has told it what was revoked"
+            " since the backup. `keystile db restore --confirm-loss` ends it where none can."
+        )
     if restored.rotated_since:
         note(f"Rotated since the backup, so their former secrets work again: {', '.join(restored.rotated_since)}.")
 

@@ -56,10 +56,11 @@ async def poll(conn: Connection, after_rev: int, *, most_changes: int = POLL_CHA
     )
 
 
-async def snapshot(conn: Connection, *, on_progress: Callable[[], None] = lambda: None) -> Snapshot:
+async def snapshot(conn: Connection, *, on_progress: Callable[[int], None] = lambda _: None) -> Snapshot:
     """Everything a gate needs, as of one moment: one REPEATABLE READ transaction.
 
-    `on_progress` is called after each answer of the database, for a caller that limits how long one may take.
+    `on_progress` is called after each answer of the database with the number of keys read so far, for a caller that
+    limits how long one may take.
     """
     keys: list[GateKey] = []
     async with conn.transaction(isolation="repeatable_read", readonly=True):
@@ -67,8 +68,8 @@ async def snapshot(conn: Connection, *, on_progress: Callable[[], None] = lambda
         scopes, tiers = await catalogue(conn)
         cursor = await conn.cursor(sql("feed_keys"))
         while records := await cursor.fetch(_ROWS_AT_ONCE):
-            on_progress()
             keys.extend(_gate_key(record) for record in records)
+            on_progress(len(keys))
     return Snapshot(
         epoch=head["epoch"],
         timeline=head["timeline"],

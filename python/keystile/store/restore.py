@@ -1,7 +1,9 @@
 """Restoring a backup: beside the present database, which is exchanged for it in one step at the very end.
 
 A key that was revoked since the backup stays revoked: what the present database knows of revocations is told to the
-restored one, before the exchange and, for what came at the last moment, after it.
+restored one, before the exchange and, for what came at the last moment, after it. Where the present database cannot
+tell, the restored one begins in quarantine: no gate decides from it until an agent that remembers them has told it, or
+a person accepts that they may be lost.
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ import asyncpg
 from msgspec import Struct
 
 from keystile.errors import StoreError
-from keystile.store import audit
+from keystile.store import audit, quarantine
 from keystile.store.migrate import migrate
 from keystile.store.pg_tools import find_tool, run_tool, without_password
-from keystile.store.pool import Connection, connect
+from keystile.store.pool import FAILURES, Connection, connect
 from keystile.store.sql import sql
 
 ACTOR = "db restore"
@@ -55,13 +57,15 @@ class Restored(Struct, frozen=True, kw_only=True):
     """Keys that got another secret since: the one of the backup works again."""
     kept_as: str
     """The name of the database that was there before."""
+    quarantined: str | None
+    """Why no gate decides from it yet; None if nothing is missing, or the loss was accepted."""
 
 
 async def restore(place: Place, file: Path, *, confirm_loss: bool = False) -> Restored:
     """Put the backup in the present database's place. StoreError, and everything as it was, if that cannot be done.
 
-    Where the present database cannot be read, or does not know all keys of the backup, nobody knows what was revoked
-    since: `confirm_loss` says that this is accepted. The caller holds the data folder.
+    Where the present database cannot be read, or does not know all keys of the backup, it cannot tell what was revoked
+    since: then the restored one is in quarantine, unless `confirm_loss` accepts that. The caller holds the data folder.
     """
     async with _admin(place) as admin:
         major = admin.get_server_version().major
@@ -76,10 +80,12 @@ async def restore(place: Place, file: Path, *, confirm_loss: bool = False) -> Re
                 await conn.execute("SET statement_timeout = 0")
                 await migrate(conn)
                 await conn.execute("ANALYZE", timeout=None)
-                revoked = await _carry_over(place.url, conn, confirm_loss=confirm_loss)
+                revoked, missing = await _carry_over(place.url, conn)
                 rotated = await _rotated_since(place.url, conn)
-                # Every gate loads everything anew, whatever revision it had.
-                await conn.execute(sql("restore_epoch"))
+                await _isolate(place.url, conn)
+                if missing is None or confirm_loss:
+                    missing = None
+                    await quarantine.lift(conn)
                 keys = await conn.fetchval(sql("restore_keys"))
             finally:
                 await conn.close()
@@ -88,8 +94,9 @@ async def restore(place: Place, file: Path, *, confirm_loss: bool = False) -> Re
             await _drop(admin, fresh)
             raise
     async with _connected(place.url) as conn:
-        revoked += await _carry_over(named(place.url, before), conn, confirm_loss=True)
-    return Restored(keys=keys, revoked_again=sorted(set(revoked)), rotated_since=rotated, kept_as=before)
+        late, _ = await _carry_over(named(place.url, before), conn)
+    again = sorted({*revoked, *late})
+    return Restored(keys=keys, revoked_again=again, rotated_since=rotated, kept_as=before, quarantined=missing)
 
 
 def named(url: str, database: str) -> str:
@@ -152,17 +159,32 @@ async def _fill(tool: Path, place: Place, name: str, file: Path) -> None:
         raise StoreError(f"{file} cannot be restored: {error}") from None
 
 
-async def _carry_over(present_url: str, restored: Connection, *, confirm_loss: bool) -> list[str]:
-    """Revoke in the restored database what the present one knows to be revoked; the ids of those keys."""
+async def _isolate(present_url: str, restored: Connection) -> None:
+    """Begin a new epoch in quarantine: every gate loads everything anew, whatever revision it had.
+
+    Notes how far the present database has come, which an agent must remember to end the quarantine.
+    """
+    try:
+        async with _connected(present_url) as present:
+            clock = await present.fetchrow(sql("restore_clock"))
+    except FAILURES:
+        clock = None
+    epoch, rev = clock or (None, None)
+    await quarantine.begin(restored, needed_epoch=epoch, needed_rev=rev)
+
+
+async def _carry_over(present_url: str, restored: Connection) -> tuple[list[str], str | None]:
+    """Revoke in the restored database what the present one knows to be revoked.
+
+    The ids of those keys, and why there may be others; None if there are none.
+    """
     try:
         async with _connected(present_url) as present:
             rows = await present.fetch(sql("restore_standing"))
-    except (StoreError, asyncpg.PostgresError) as error:
-        _accept(f"the present database cannot be read ({error})", confirm_loss=confirm_loss)
-        return []
+    except FAILURES as error:
+        return [], f"the present database cannot be read ({error})"
     unknown = await restored.fetchval(sql("restore_unknown"), [row["id"] for row in rows])
-    if unknown:
-        _accept(f"{unknown} keys of the backup are not in the present database", confirm_loss=confirm_loss)
+    missing = f"{unknown} keys of the backup are not in the present database" if unknown else None
     revoked = [row for row in rows if row["revoked_at"] is not None]
     columns = [[row[name] for row in revoked] for name in ("id", "revoked_at", "revoked_reason")]
     async with restored.transaction():
@@ -177,16 +199,7 @@ async def _carry_over(present_url: str, restored: Connection, *, confirm_loss: b
                 detail={"reason": row["revoked_reason"]},
                 request_id=None,
             )
-    return [row["id"] for row in again]
-
-
-def _accept(reason: str, *, confirm_loss: bool) -> None:
-    """StoreError unless somebody has said that revocations may be lost."""
-    if not confirm_loss:
-        raise StoreError(
-            f"{reason}, so it is not known what was revoked since the backup; with --confirm-loss it is restored all"
-            " the same, and keys that were revoked since live again"
-        )
+    return [row["id"] for row in again], missing
 
 
 async def _rotated_since(present_url: str, restored: Connection) -> list[str]:

@@ -91,7 +91,10 @@ async def test_agents_that_make_room_at_once_take_turns(db: Connection, database
         finally:
             await own.close()
 
-    await asyncio.gather(*(make(order) for order in (1, -1, 1, -1, 1)))
+    for _ in range(5):
+        for day in wanted:
+            await db.execute(f"DROP TABLE IF EXISTS {name('usage_hourly', day)}")
+        await asyncio.gather(*(make(order) for order in (1, -1, 1, -1, 1)))
     assert set(await parts(db, "usage_hourly")) >= {name("usage_hourly", day) for day in wanted}
 
 

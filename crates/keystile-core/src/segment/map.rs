@@ -39,8 +39,6 @@ impl Area {
         let map = if writable { options.map_raw(file)? } else { options.map_raw_read_only(file)? };
         // Peppers and digests must not reach a core file.
         map.advise(Advice::DontDump)?;
-        // Fewer page walks among millions of keys, where the file system gives huge pages; elsewhere nothing is lost.
-        let _ = map.advise(Advice::HugePage);
         Ok(Self { map, writable })
     }
 

@@ -14,6 +14,9 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('keystile usage partitions'));
+    -- Attaching takes this lock anyway. Taking it here brings this session's catalogue up to date, which the advisory
+    -- lock does not: without it, whoever waited for another that made this partition would not see it.
+    EXECUTE format('LOCK TABLE ONLY %I IN SHARE UPDATE EXCLUSIVE MODE', parent);
     IF to_regclass(name) IS NOT NULL THEN
         RETURN;
     END IF;
