@@ -17,6 +17,7 @@ from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
 from tests.faults import wire
+from tests.faults.log import now_ns
 
 _CHUNK_BYTES = 65_536
 _RESET_AT_CLOSE = struct.pack("ii", 1, 0)
@@ -135,6 +136,7 @@ class Link:
         """What may be passed on now: everything, or only whole messages while there is an order to cut."""
         late = self._answers.waiting[self._ahead :] + data
         messages = self._answers.feed(data)
+        self._proxy.commits += [now_ns() for message in messages if wire.is_commit(message)]
         waiting = len(self._answers.waiting)
         if not self._proxy.cut.armed:
             self._ahead = waiting
@@ -195,6 +197,8 @@ class Proxy:
         self.to_client = Way()
         self.cut = Cut()
         self.accepted = 0
+        self.commits: list[int] = []
+        """When it saw the server say that a transaction is committed, as CLOCK_BOOTTIME in nanoseconds."""
 
     async def __aenter__(self) -> Proxy:
         await self.accept()
