@@ -9,8 +9,14 @@ from litestar.di import Provide
 from litestar.types import ExceptionHandler
 
 from keystile.client_address import TrustedProxies
+from keystile.console.confirmation import ConfirmationPage
 from keystile.console.door import ConsoleDoor
 from keystile.console.errors import answer
+from keystile.console.key_changes import KeyChanges
+from keystile.console.key_edit import KeyEdit
+from keystile.console.key_page import KeyPage
+from keystile.console.key_revoke import KeyRevoke
+from keystile.console.key_rotate import KeyRotate
 from keystile.console.request import ConsoleRequest
 from keystile.console.signing_in import SigningIn
 from keystile.hub.context import Hub
@@ -21,7 +27,7 @@ from keystile.hub.wire import ASGIApp
 def create_console(hub: Hub, proxies: TrustedProxies) -> ASGIApp:
     """The console's pages, behind their door."""
     pages = Litestar(
-        route_handlers=[SigningIn],
+        route_handlers=[SigningIn, KeyPage, ConfirmationPage, KeyChanges, KeyEdit, KeyRotate, KeyRevoke],
         dependencies={
             "hub": Provide(lambda: hub, sync_to_thread=False),
             "proxies": Provide(lambda: proxies, sync_to_thread=False),

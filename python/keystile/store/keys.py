@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -93,6 +93,11 @@ async def page(
     return rows, encode_cursor((sort, records[limit - 1]["sort_value"], rows[-1][0].id))
 
 
+async def names(conn: Connection, ids: Sequence[str], tenant: str) -> dict[str, str]:
+    """The names of those keys that are of `tenant`, or of the home tenant."""
+    return {record["id"]: record["name"] for record in await conn.fetch(sql("key_names"), list(ids), tenant)}
+
+
 async def update(conn: Connection, key_id: str, tenant: str | None, changes: dict[str, object]) -> KeyRow | None:
     """Set the fields named in `changes`, out of CHANGEABLE; None if there is no such key."""
     unknown = changes.keys() - set(CHANGEABLE)
@@ -118,6 +123,12 @@ async def rotate(
     None if there is no such key or it is revoked.
     """
     record = await conn.fetchrow(sql("key_rotate"), key_id, tenant, digest, start, last4, float(overlap_seconds))
+    return None if record is None else KeyRow(**record)
+
+
+async def end_overlap(conn: Connection, key_id: str, tenant: str | None) -> KeyRow | None:
+    """End the secret from before the last rotation; None if there is no such key or it is revoked."""
+    record = await conn.fetchrow(sql("key_end_overlap"), key_id, tenant)
     return None if record is None else KeyRow(**record)
 
 

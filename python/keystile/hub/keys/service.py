@@ -41,6 +41,14 @@ async def show(connection: Connection, caller: Caller, key_id: str) -> KeyRow:
     return row
 
 
+async def hold(connection: Connection, caller: Caller, key_id: str) -> KeyRow:
+    """The same, and it stays as it is until the transaction ends."""
+    row = await keys.get(connection, text.key_id(key_id), caller.reach, lock=True)
+    if row is None:
+        raise NotFound
+    return row
+
+
 async def page(
     connection: Connection,
     caller: Caller,
@@ -60,7 +68,7 @@ async def page(
 
 async def update(connection: Connection, caller: Caller, key_id: str, asked: UpdateKey) -> KeyRow:
     """Change a key. NotFound, Invalid, Conflict (revoked) or Escalation; no audit row without a change."""
-    row = await _target(connection, caller, key_id)
+    row = await hold(connection, caller, key_id)
     if row.status == "revoked":
         raise Conflict("key_revoked")
     tiers = {tier.name: tier for tier in await catalogue.tiers(connection)}
@@ -85,9 +93,8 @@ async def rotate(
     connection: Connection, caller: Caller, key_id: str, overlap_seconds: int, issuer: Issuer
 ) -> IssuedKey:
     """Give a key a new secret. NotFound, Conflict (not active) or Escalation."""
-    row = await _target(connection, caller, key_id)
-    if row.status in _UNROTATABLE:
-        raise Conflict(_UNROTATABLE[row.status])
+    row = await hold(connection, caller, key_id)
+    check_rotatable(row)
     tiers = {tier.name: tier for tier in await catalogue.tiers(connection)}
     rights.check_manage(caller, tiers, row)
     overlap_seconds = _within_life(overlap_seconds, row.expires_at)
@@ -108,9 +115,30 @@ async def rotate(
     return IssuedKey(key=rotated, secret=issued.text)
 
 
+def check_rotatable(row: KeyRow) -> None:
+    """Raise Conflict unless the key is active."""
+    if row.status in _UNROTATABLE:
+        raise Conflict(_UNROTATABLE[row.status])
+
+
+async def end_overlap(connection: Connection, caller: Caller, key_id: str) -> KeyRow:
+    """End the old secret of a rotated key now. NotFound, or Conflict (revoked). Without an old one nothing changes."""
+    row = await hold(connection, caller, key_id)
+    if row.status == "revoked":
+        raise Conflict("key_revoked")
+    if row.previous_secret_expires_at is None:
+        return row
+    ended = await keys.end_overlap(connection, row.id, row.tenant)
+    if ended is None:
+        raise NotFound
+    detail = {"instead_of": _shown(row.previous_secret_expires_at)}
+    await record(connection, caller, "key.end_overlap", tenant=row.tenant, target=row.id, detail=detail)
+    return ended
+
+
 async def revoke(connection: Connection, caller: Caller, key_id: str, asked: RevokeKey) -> KeyRow:
     """Revoke a key for good. NotFound or Invalid. A second time changes nothing, not even the reason."""
-    row = await _target(connection, caller, key_id)
+    row = await hold(connection, caller, key_id)
     faults = Faults()
     reason = asked.reason and text.paragraph(faults, "reason", asked.reason, longest=text.REASON_CHARS)
     faults.check()
@@ -152,13 +180,6 @@ async def _new_key(
         note=note or None,
     )
     return new, issued.text
-
-
-async def _target(connection: Connection, caller: Caller, key_id: str) -> KeyRow:
-    row = await keys.get(connection, text.key_id(key_id), caller.reach, lock=True)
-    if row is None:
-        raise NotFound
-    return row
 
 
 async def _check_filters(connection: Connection, scope: str | None, tier: str | None) -> None:
