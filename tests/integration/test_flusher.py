@@ -78,6 +78,19 @@ async def test_sending_differences_would_count_twice(machine: Machine, conn: Con
     assert await conn.fetchval("SELECT requests FROM usage_totals") == 2 * CUTS
 
 
+async def test_where_nothing_was_used_nothing_is_written(machine: Machine, conn: Connection) -> None:
+    _, secret = await machine.key(conn)
+    flusher = machine.flusher()
+    assert await flusher.try_flush()
+    assert await conn.fetch("SELECT FROM gates") == []
+    machine.gate.check(secret)
+    assert await flusher.try_flush()
+    before = await conn.fetchrow("SELECT xmin, * FROM gates")
+    assert await flusher.try_flush()
+    assert await conn.fetchrow("SELECT xmin, * FROM gates") == before
+    flusher.close()
+
+
 # A database that goes back in time
 
 

@@ -19,7 +19,7 @@ import asyncpg
 from keystile._core import Writer
 from keystile.agent.records import usage_row
 from keystile.settings import Settings
-from keystile.store import gates, usage
+from keystile.store import usage
 from keystile.store.partitions import retention_of
 from keystile.store.pool import FAILURES, connect
 
@@ -89,7 +89,6 @@ class Flusher:
                 done += len(part)
         finally:
             self._writer.undrain([row.key_id for row in rows[done:]])
-        await gates.seen(conn, gate_id, self._machine, self._writer.gate().applied_revision)
 
     def _is_behind(self, stored: int) -> bool:
         """Whether the store has fewer flushes than it once said; then it starts from there."""

@@ -261,16 +261,6 @@ class AuditRow(Struct, frozen=True, kw_only=True):
     request_id: str | None
 
 
-class GateRow(Struct, frozen=True, kw_only=True):
-    """A gate that has reported, and the last revision it had applied then."""
-
-    id: bytes
-    machine: str
-    first_seen: datetime
-    last_seen: datetime
-    applied_rev: int
-
-
 class Migration(Struct, frozen=True, kw_only=True):
     """One step of the schema; `applied_at` is None while it is still to be applied."""
 
