@@ -50,6 +50,14 @@ class NewKey(Struct, frozen=True, kw_only=True):
         return f"NewKey(id={self.id!r}, tenant={self.tenant!r})"
 
 
+class Revocation(Struct, frozen=True):
+    """That a key was revoked, as somebody remembers it."""
+
+    id: str
+    at: datetime
+    reason: str | None
+
+
 class GateKey(Struct, frozen=True, kw_only=True):
     """What a gate needs to know of a key."""
 
