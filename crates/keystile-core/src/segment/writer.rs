@@ -59,7 +59,7 @@ impl Writer {
         let lock = Lock::take(path, identity.uid)?;
         let segment = Arc::new(adopt_or_make(path, options, identity)?);
         let (catalogue, index) = (CatalogueKeeper::adopt(&segment), IndexKeeper::adopt(&segment)?);
-        let by_id = HashMap::new();
+        let by_id = HashMap::with_capacity(segment.used() as usize);
         let mut writer = Self { segment, catalogue, index, by_id, lock };
         writer.configure(options)?;
         writer.adopt();
@@ -131,6 +131,14 @@ impl Writer {
     /// If a name is malformed, or there are more than 64 of a kind over the segment's life.
     pub fn set_catalogue(&self, scopes: &[String], tiers: &[(String, Quota)], now: Instant) -> Result<()> {
         self.catalogue.set(scopes, tiers, now)
+    }
+
+    /// Prepares for a load that ends with so many `keys`: what grows with them grows once, now, and not again and again
+    /// while they come. Where there is no memory for that yet, nothing is lost.
+    pub fn reserve(&mut self, keys: usize, now: Instant) {
+        let more = keys.min(self.segment.capacity() as usize).saturating_sub(self.by_id.len());
+        self.by_id.reserve(more);
+        self.index.reserve(more, now);
     }
 
     /// Makes the segment hold `record`, new or changed. A revoked key stays revoked whatever the record says.
