@@ -82,6 +82,41 @@ class TenantRow(Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class OperatorRow(Struct, frozen=True, kw_only=True):
+    """A person who may sign in to the console. `role` is owner, admin or viewer."""
+
+    id: str
+    tenant: str
+    email: str
+    role: str
+    has_password: bool
+    disabled: bool
+    created_at: datetime
+    created_by: str
+    last_signed_in_at: datetime | None
+
+
+class SignedIn(Struct, frozen=True, kw_only=True):
+    """Whose session it is, and whether that operator's tenant is the home tenant."""
+
+    id: str
+    tenant: str
+    email: str
+    role: str
+    home: bool
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """What it takes to sign in as an operator."""
+
+    id: str
+    tenant: str
+    password_hash: str
+
+    def __repr__(self) -> str:
+        return f"Credentials(id={self.id!r})"
+
+
 class ScopeRow(Struct, frozen=True, kw_only=True):
     """A scope and, in words, what it grants access to."""
 
