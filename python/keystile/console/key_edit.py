@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from markupsafe import Markup
 from msgspec import UNSET, Struct, structs
 
 from keystile.console import expiry
-from keystile.console.format import moment
-from keystile.console.key_found import EDITABLE, PATH, done, held, key_path, state, to_change
+from keystile.console.key_found import EDITABLE, PATH, changed, done, held, key_path, state, to_change
+from keystile.console.key_trail import FIELDS, in_words
 from keystile.console.pages import Page, faults, page, shell
 from keystile.console.request import ConsoleRequest
 from keystile.hub.catalogue import service as catalogue
@@ -21,8 +22,6 @@ from keystile.hub.errors import FieldError, Invalid
 from keystile.hub.keys import service
 from keystile.hub.keys.schemas import UpdateKey
 from keystile.store.records import KeyRow, TierRow
-
-_LABELS = {"name": "Name", "scopes": "Scopes", "tier": "Tier", "expires": "Expires", "note": "Note"}
 
 
 class EditForm(Struct, frozen=True):
@@ -62,12 +61,12 @@ class KeyEdit(Controller):
                 row = await held(call, tenant, key_id)
                 if form.state != state(row, EDITABLE):
                     return await _conflict(request, call, row, form)
-                changed = await service.update(call.connection, call.caller, row.id, _asked(form, row))
+                saved = await service.update(call.connection, call.caller, row.id, _asked(form, row))
         except Invalid as invalid:
             async with hub.reading(request) as call:
                 row = await to_change(call, tenant, key_id)
                 return await _page(request, call, row, form, errors=invalid.errors)
-        return done(row, "same" if changed == row else "saved")
+        return done(row, "same" if saved == row else "saved")
 
 
 def _form_of(row: KeyRow) -> EditForm:
@@ -88,15 +87,7 @@ def _asked(form: EditForm, row: KeyRow) -> UpdateKey:
 
 async def _conflict(request: ConsoleRequest, call: Call, row: KeyRow, form: EditForm) -> Page:
     """The form as it was filled in, and what others have made of the key; sending it again overrides them."""
-    typed = _form_of(row)
-    now = {
-        "name": row.name,
-        "scopes": ", ".join(row.scopes) or "none",
-        "tier": row.tier,
-        "note": row.note or "none",
-    }
-    theirs = {_LABELS[field]: shown for field, shown in now.items() if getattr(form, field) != getattr(typed, field)}
-    theirs[_LABELS["expires"]] = str(moment(row.expires_at))
+    theirs = [(FIELDS[field], in_words(field, getattr(row, field))) for field in changed(form.state, row, EDITABLE)]
     again = structs.replace(form, state=state(row, EDITABLE))
     return await _page(request, call, row, again, theirs=theirs, status=409)
 
@@ -108,7 +99,7 @@ async def _page(
     form: EditForm,
     *,
     errors: Sequence[FieldError] = (),
-    theirs: Mapping[str, str] | None = None,
+    theirs: Sequence[tuple[str, Markup]] = (),
     status: int = 200,
 ) -> Page:
     wrong = faults([_field(error) for error in errors])

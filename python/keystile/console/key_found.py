@@ -65,8 +65,13 @@ async def to_change(call: Call, tenant: str, key_id: str) -> KeyRow:
 
 def state(row: KeyRow, fields: Sequence[str]) -> str:
     """Some of a key's fields as one word, for a form to carry: another word means that they have changed."""
-    values = [getattr(row, field) for field in fields]
-    return hashlib.sha256(msgspec.json.encode(values)).hexdigest()[:32]
+    return ".".join(hashlib.sha256(msgspec.json.encode(getattr(row, field))).hexdigest()[:16] for field in fields)
+
+
+def changed(before: str, row: KeyRow, fields: Sequence[str]) -> list[str]:
+    """Which of the fields are not as they were when `state` gave `before`; all of them, for another word."""
+    then, now = before.split("."), state(row, fields).split(".")
+    return [field for index, field in enumerate(fields) if then[index : index + 1] != now[index : index + 1]]
 
 
 def done(row: KeyRow, word: str) -> Page:

@@ -16,10 +16,10 @@ from keystile.hub.keys import service
 
 OVERLAPS = (
     ("0", "At once"),
-    ("3600", "1 hour"),
-    ("86400", "24 hours"),
-    ("604800", "7 days"),
-    ("2592000", "30 days"),
+    ("3600", "After 1 hour"),
+    ("86400", "After 24 hours"),
+    ("604800", "After 7 days"),
+    ("2592000", "After 30 days"),
 )
 """How long the old secret works on: seconds, and what they are called."""
 _USUAL = "86400"

@@ -19,7 +19,7 @@ _ACTIONS = {
     "key.end_overlap": "Ended the old secret",
     "key.revoke": "Revoked",
 }
-_FIELDS = {
+FIELDS = {
     "name": "Name",
     "scopes": "Scopes",
     "tier": "Tier",
@@ -84,17 +84,18 @@ def _update(row: AuditRow, who: str) -> Entry:
     if list(changes) == ["disabled"]:
         return Entry(row.at, who, "Disabled" if changes["disabled"]["to"] else "Enabled")
     told = tuple(
-        Change(_FIELDS.get(field, field), _shown(field, change["from"]), _shown(field, change["to"]))
+        Change(FIELDS.get(field, field), in_words(field, change["from"]), in_words(field, change["to"]))
         for field, change in changes.items()
     )
     return Entry(row.at, who, "Changed", changes=told)
 
 
-def _shown(field: str, value: object) -> Markup:
+def in_words(field: str, value: object) -> Markup:
+    """What a field of a key holds, as its row or its audit trail has it."""
     if value is None or value == []:
         return _NONE
     if field in _TIMES:
-        return moment(datetime.fromisoformat(str(value)))
+        return moment(value if isinstance(value, datetime) else datetime.fromisoformat(str(value)))
     if isinstance(value, bool):
         return shown("yes" if value else "no")
     return shown(", ".join(map(str, value)) if isinstance(value, list) else str(value))

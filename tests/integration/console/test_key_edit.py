@@ -100,6 +100,7 @@ async def test_somebody_elses_change_is_shown_and_not_overridden_unasked(world: 
     answer = await browser.post(path_of(key, "edit"), data=form)
     assert answer.status_code == 409
     assert "Name: <bdi>Theirs &lt;b&gt;</bdi>" in answer.text
+    assert "Note:" not in answer.text
     assert 'value="Mine"' in answer.text
     assert (await _shown(world, key))["name"] == "Theirs <b>"
     again = {**form, "state": answer.text.partition('name="state" value="')[2].partition('"')[0]}
