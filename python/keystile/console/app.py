@@ -17,6 +17,8 @@ from keystile.console.key_edit import KeyEdit
 from keystile.console.key_page import KeyPage
 from keystile.console.key_revoke import KeyRevoke
 from keystile.console.key_rotate import KeyRotate
+from keystile.console.keys_list import KeysList
+from keystile.console.keys_new import KeysNew
 from keystile.console.request import ConsoleRequest
 from keystile.console.signing_in import SigningIn
 from keystile.hub.context import Hub
@@ -27,7 +29,17 @@ from keystile.hub.wire import ASGIApp
 def create_console(hub: Hub, proxies: TrustedProxies) -> ASGIApp:
     """The console's pages, behind their door."""
     pages = Litestar(
-        route_handlers=[SigningIn, KeyPage, ConfirmationPage, KeyChanges, KeyEdit, KeyRotate, KeyRevoke],
+        route_handlers=[
+            SigningIn,
+            KeysList,
+            KeysNew,
+            KeyPage,
+            ConfirmationPage,
+            KeyChanges,
+            KeyEdit,
+            KeyRotate,
+            KeyRevoke,
+        ],
         dependencies={
             "hub": Provide(lambda: hub, sync_to_thread=False),
             "proxies": Provide(lambda: proxies, sync_to_thread=False),

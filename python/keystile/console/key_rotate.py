@@ -72,13 +72,11 @@ class KeyRotate(Controller):
             issued = await service.rotate(call.connection, call.caller, row.id, seconds, hub.issuer)
         return page(
             request,
-            "secret.html",
+            "key_rotated.html",
             shell=around,
-            title="API key rotated",
             row=issued.key,
             secret=issued.secret,
             done_href=key_path(issued.key),
-            old_ends=issued.key.previous_secret_expires_at,
         )
 
 
