@@ -37,9 +37,9 @@ def key_record(key: GateKey) -> KeyRecord:
     )
 
 
-def usage_row(counters: tuple[str, int, int, int, int, int, int, int, int, int]) -> UsageRow:
+def usage_row(counters: tuple[str, int, int, int, int, int, int, int, int, int, int]) -> UsageRow:
     """One entry of `Writer.drain` as the store takes it."""
-    key_id, requests, client_errors, server_errors, *refused, last_used_ms = counters
+    key_id, requests, client_errors, server_errors, *refused, last_used_ms, _ = counters
     rate_limited, insufficient_scope, revoked, disabled, expired = refused
     return UsageRow(
         key_id=key_id,
