@@ -13,15 +13,15 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 import asyncpg
 
 from keystile._core import Writer
-from keystile.agent.records import usage_row
+from keystile.agent.records import Drained, usage_row
 from keystile.settings import Settings
-from keystile.store import gates, partitions, usage
+from keystile.store import gates, partitions, scope_uses, usage
 from keystile.store.partitions import retention_of
 from keystile.store.pool import FAILURES, connect
 
@@ -46,6 +46,7 @@ class Flusher:
         self._retention = retention_of(settings)
         self._conn: _Connection | None = None
         self._flushes = 0
+        self._lost = False
         self._next_housekeeping_s = 0.0
 
     async def run(self) -> None:
@@ -86,20 +87,30 @@ class Flusher:
         gate_id = self._writer.gate_id
         if self._is_behind(await usage.flushes(conn, gate_id)):
             self._writer.mark_all()
-        rows = [usage_row(counters) for counters in self._writer.drain()]
+        await self._store(conn, self._writer.drain())
+        if self._lost:
+            # Counters are cumulative and come back; that a scope was used was told once.
+            await scope_uses.watch_again(conn)
+            self._lost = False
+        await gates.seen(conn, gate_id, self._machine, self._writer.gate().applied_revision)
+
+    async def _store(self, conn: _Connection, drained: Sequence[Drained]) -> None:
+        """Part by part. What is stored is settled only then: who dies before it leaves the uses to the next flush."""
+        names = self._writer.scope_names
+        rows = [usage_row(one, names) for one in drained]
         done = 0
         try:
             while done < len(rows):
-                part = rows[done : done + _ROWS_PER_FLUSH]
-                stored = await usage.flush(conn, gate_id, self._machine, part, self._retention)
+                part = slice(done, done + _ROWS_PER_FLUSH)
+                stored = await usage.flush(conn, self._writer.gate_id, self._machine, rows[part], self._retention)
                 if self._is_behind(stored - 1):
                     # Lost between the question above and this flush: what was sent before is to be sent again.
                     self._writer.mark_all()
                 self._flushes = stored
-                done += len(part)
+                self._writer.settle([(key_id, scopes) for key_id, *_, scopes in drained[part] if scopes])
+                done += len(rows[part])
         finally:
             self._writer.undrain([row.key_id for row in rows[done:]])
-        await gates.seen(conn, gate_id, self._machine, self._writer.gate().applied_revision)
 
     def _is_behind(self, stored: int) -> bool:
         """Whether the store has fewer flushes than it once said; then it starts from there."""
@@ -107,6 +118,7 @@ class Flusher:
             return False
         logger.warning("the database has lost %d flushes of usage; sending all counters again", self._flushes - stored)
         self._flushes = stored
+        self._lost = True
         return True
 
     async def _keep_house(self, conn: _Connection) -> None:

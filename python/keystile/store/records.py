@@ -151,7 +151,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 class UsageRow(Struct, frozen=True, kw_only=True):
-    """One key's counters in one gate, all cumulative since that gate began."""
+    """One key's counters in one gate, all cumulative since that gate began, and the scopes it used."""
 
     key_id: str
     requests: int = 0
@@ -163,6 +163,8 @@ class UsageRow(Struct, frozen=True, kw_only=True):
     disabled: int = 0
     expired: int = 0
     last_used_at: datetime | None = None
+    scopes: tuple[str, ...] = ()
+    """Those with which requests passed since the gate was told that they are stored."""
 
 
 class OutcomeRow(Struct, frozen=True, kw_only=True):
@@ -211,6 +213,33 @@ class KeyUsage(Headline, frozen=True, kw_only=True):
     denied: dict[str, int]
     daily: list[DailyUsage]
     hourly: list[HourlyUsage]
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """How a key changed against its own last week: 24 hours, and the mean day of the seven before them.
+
+    `what` names `requests`, `error_rate` or both; rates are percentages of requests, None without any.
+    """
+
+    what: list[str]
+    requests: int
+    requests_before: float
+    error_rate: float | None
+    error_rate_before: float | None
+
+
+class Advice(Struct, frozen=True, kw_only=True):
+    """What is to be looked at in a key, since when it is so, and what remedies it."""
+
+    key_id: str
+    name: str
+    kind: str
+    since: datetime
+    remedy: str
+    scopes: list[str] | None = None
+    """Of `unused_scopes`: those that the key holds and does not use."""
+    change: Change | None = None
+    """Of `sudden_change`."""
 
 
 class AuditRow(Struct, frozen=True, kw_only=True):
