@@ -18,6 +18,7 @@ from keystile.attachment import Attachment
 from keystile.catalogue_settings import HUB_SCOPE
 from keystile.client_address import TrustedProxies
 from keystile.errors import SettingsError
+from keystile.hub.advice.controller import AdviceController
 from keystile.hub.audit.controller import AuditController
 from keystile.hub.authz import Authz
 from keystile.hub.catalogue.controller import CatalogueController
@@ -85,6 +86,7 @@ def _api(hub: Hub) -> Litestar:
         route_handlers=[
             KeysController,
             UsageController,
+            AdviceController,
             CatalogueController,
             TenantsController,
             AuditController,
