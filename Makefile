@@ -20,6 +20,7 @@ UV_NEEDED := $(filter .tools/bin/uv,$(UV))
 RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' 2>/dev/null)
 READY := .venv/.ready
 BENCH_READY := .venv/.bench-ready
+BROWSER_READY := .venv/.browser-ready
 FIGURES := $(CURDIR)/.benchmarks/figures.jsonl
 
 .DEFAULT_GOAL := help
@@ -34,7 +35,7 @@ help: ## Explain the targets
 demo: $(READY) ## Run everything with sample data: PORT, DATA and WORKERS may be given
 	$(BIN)/keystile serve --demo --port $(PORT) --data $(DATA) --workers $(WORKERS)
 
-test: $(READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
+test: $(READY) $(BROWSER_READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
 	cargo test --package keystile-core
 	RUSTFLAGS="$(RUSTFLAGS) --cfg loom" cargo test --package keystile-core --profile models --lib models::
 	$(BIN)/pytest $(PYTEST_ARGS)
@@ -83,6 +84,11 @@ rebuild:
 # otherwise a second call does nothing.
 $(READY): $(UV_NEEDED) pyproject.toml Cargo.toml $(RUST) $(if $(wildcard python/keystile/_core*.so),,rebuild)
 	$(UV) sync --python $(PYTHON) --no-python-downloads --reinstall-package keystile
+	@touch $@
+
+# A browser for the tests of the console: one that is installed, else one is fetched.
+$(BROWSER_READY): $(READY) tests/browser/chromium.py
+	$(BIN)/python -m tests.browser.chromium
 	@touch $@
 
 # What only the benchmarks need: other programs to measure against.

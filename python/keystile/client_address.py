@@ -34,6 +34,17 @@ class TrustedProxies:
             peer = hop
         return peer
 
+    def is_https(self, scope: MutableMapping[str, Any]) -> bool:
+        """Whether the client speaks HTTPS: with us, or with a trusted proxy that says so in `X-Forwarded-Proto`."""
+        if scope.get("scheme") == "https":
+            return True
+        client = scope.get("client")
+        peer: str = client[0] if client and client[0] else UNIX_PEER
+        if not self._any or not self._trusts(peer):
+            return False
+        values = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
+        return len(values) == 1 and values[0].strip().lower() == b"https"
+
     def _trusts(self, peer: str) -> bool:
         if peer == UNIX_PEER:
             return self._unix

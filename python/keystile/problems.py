@@ -58,6 +58,10 @@ HUB: Mapping[str, Problem] = MappingProxyType(
         "malformed_json": Problem(400, "Malformed JSON", "The body is not one JSON document."),
         "unknown_scope": Problem(400, "Unknown scope", "The scope asked for is not in the catalogue."),
         "escalation": Problem(403, "Beyond your own rights", "A key cannot give or manage more than it holds itself."),
+        "session_ended": Problem(401, "Session ended", "This session is over; sign in again."),
+        "sign_in_refused": Problem(401, "Not signed in", "The address or the password is wrong."),
+        "cross_site": Problem(403, "Another site", "A session is taken only from the console's own pages."),
+        "role_refused": Problem(403, "Beyond your role", "Your role does not allow this."),
         "home_only": Problem(403, "Home tenant only", "Only the home tenant may do this."),
         "not_found": Problem(404, "Not found", "There is nothing here by that name."),
         "method_not_allowed": Problem(405, "Method not allowed", "This address does not take that method."),
@@ -65,9 +69,15 @@ HUB: Mapping[str, Problem] = MappingProxyType(
         "key_disabled": Problem(409, "Key disabled", "The key is disabled; enable it first."),
         "key_expired": Problem(409, "Key expired", "The key has expired; extend its life first."),
         "tenant_exists": Problem(409, "Tenant exists", "There is already a tenant of that id."),
+        "operator_exists": Problem(409, "Operator exists", "Somebody signs in with that address already."),
+        "operator_disabled": Problem(409, "Operator disabled", "The operator is disabled; enable them first."),
+        "last_owner": Problem(409, "Last owner", "A tenant keeps at least one owner; make another one first."),
         "body_too_large": Problem(413, "Body too large", "The body is larger than this server accepts."),
         "unsupported_media_type": Problem(
             415, "Unsupported media type", "Send the body as application/json, not encoded."
+        ),
+        "too_many_guesses": Problem(
+            429, "Too many tries", "Too many tries to sign in; Retry-After says when to try again."
         ),
         "invalid_request": Problem(422, "Invalid request", "Nothing was changed; see errors."),
         "internal_error": Problem(500, "Internal error", "Something went wrong here; it has been logged."),

@@ -16,6 +16,7 @@ SOURCE = ROOT / "python"
 
 GATE_SIDE = ("keystile", "keystile.asgi", "keystile.attachment", "keystile.client_address", "keystile.problems")
 STORE, HUB, CLI, AGENT = "keystile.store", "keystile.hub", "keystile.cli", "keystile.agent"
+CONSOLE, ROOT_MODULE = "keystile.console", "keystile.hub.app"
 
 _SQL = re.compile(r"\b(SELECT\b.+\bFROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM)\b|\.sql\b", re.DOTALL)
 
@@ -90,6 +91,22 @@ def test_the_agent_knows_neither_hub_nor_command_line(module: str) -> None:
 @pytest.mark.parametrize("module", members(HUB))
 def test_the_hub_knows_neither_agent_nor_command_line(module: str) -> None:
     assert not within(imports_of(module), AGENT, CLI)
+
+
+@pytest.mark.parametrize("module", sorted({*members(HUB)} - {ROOT_MODULE}))
+def test_the_hub_knows_no_pages(module: str) -> None:
+    assert not within(imports_of(module), CONSOLE)
+
+
+@pytest.mark.parametrize("module", members(CONSOLE))
+def test_the_console_asks_services_and_never_the_store(module: str) -> None:
+    found = within(imports_of(module), STORE, CLI, AGENT, "asyncpg")
+    assert not found - {name for name in found if name.startswith("keystile.store.records")}
+
+
+@pytest.mark.parametrize("name", ["assets", "charts", "environment", "format", "security", "shell"])
+def test_what_pages_stand_on_knows_neither_the_hub_nor_the_framework(name: str) -> None:
+    assert not within(reached_from(f"{CONSOLE}.{name}"), HUB, "litestar")
 
 
 SERVICES = [module for module in members(HUB) if module.endswith(".service")]

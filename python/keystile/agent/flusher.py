@@ -12,8 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import asyncpg
@@ -21,7 +20,7 @@ import asyncpg
 from keystile._core import Writer
 from keystile.agent.records import Drained, usage_row
 from keystile.settings import Settings
-from keystile.store import gates, partitions, scope_uses, usage
+from keystile.store import scope_uses, usage
 from keystile.store.partitions import retention_of
 from keystile.store.pool import FAILURES, connect
 
@@ -29,8 +28,6 @@ logger = logging.getLogger(__name__)
 
 _DEADLINE_S = 20.0
 _ROWS_PER_FLUSH = 10_000
-_HOUSEKEEPING_S = 600.0
-"""How often old usage is looked for; it is dropped by the month and by the day."""
 
 _Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -47,28 +44,22 @@ class Flusher:
         self._conn: _Connection | None = None
         self._flushes = 0
         self._lost = False
-        self._next_housekeeping_s = 0.0
 
     async def run(self) -> None:
         """Flush at each interval until cancelled; what fails is kept, logged and tried again."""
         while True:
             await asyncio.sleep(self._interval_s)
-            if await self.try_flush() and time.monotonic() >= self._next_housekeeping_s:
-                self._next_housekeeping_s = time.monotonic() + _HOUSEKEEPING_S
-                await self._try("old usage cannot be dropped: %s", self._keep_house)
+            await self.try_flush()
 
     async def try_flush(self) -> bool:
         """Flush once; False, with nothing lost, if the database could not take it."""
-        return await self._try("usage cannot be written: %s; it is kept", self._flush)
-
-    async def _try(self, complaint: str, work: Callable[[_Connection], Awaitable[None]]) -> bool:
         try:
             async with asyncio.timeout(_DEADLINE_S):
                 if self._conn is None or self._conn.is_closed():
                     self._conn = await connect(self._url)
-                await work(self._conn)
+                await self._flush(self._conn)
         except FAILURES as error:
-            logger.warning(complaint, str(error) or type(error).__name__)
+            logger.warning("usage cannot be written: %s; it is kept", str(error) or type(error).__name__)
             self.close()
             return False
         except asyncio.CancelledError:
@@ -92,7 +83,6 @@ class Flusher:
             # Counters are cumulative and come back; that a scope was used was told once.
             await scope_uses.watch_again(conn)
             self._lost = False
-        await gates.seen(conn, gate_id, self._machine, self._writer.gate().applied_revision)
 
     async def _store(self, conn: _Connection, drained: Sequence[Drained]) -> None:
         """Part by part. What is stored is settled only then: who dies before it leaves the uses to the next flush."""
@@ -120,9 +110,3 @@ class Flusher:
         self._flushes = stored
         self._lost = True
         return True
-
-    async def _keep_house(self, conn: _Connection) -> None:
-        """Room for tomorrow is made even where nothing is used; what is too old goes."""
-        await partitions.make_room(conn, (), self._retention)
-        for name in await partitions.drop_old(conn, self._retention):
-            logger.info("dropped %s, which is older than usage is kept", name)

@@ -17,6 +17,7 @@ from keystile.asgi import KeystileMiddleware
 from keystile.attachment import Attachment
 from keystile.catalogue_settings import HUB_SCOPE
 from keystile.client_address import TrustedProxies
+from keystile.console.app import create_console
 from keystile.errors import SettingsError
 from keystile.hub.advice.controller import AdviceController
 from keystile.hub.audit.controller import AuditController
@@ -30,9 +31,12 @@ from keystile.hub.front import Front
 from keystile.hub.health import Health
 from keystile.hub.keys.controller import KeysController
 from keystile.hub.openapi import OPENAPI, Description
+from keystile.hub.operators.controller import OperatorsController
 from keystile.hub.problems import answer
 from keystile.hub.requests import HubRequest, check_query
 from keystile.hub.secrets import Issuer
+from keystile.hub.sessions.door import Door
+from keystile.hub.sessions.service import SignIn
 from keystile.hub.tenants.controller import TenantsController
 from keystile.hub.usage.controller import UsageController
 from keystile.hub.verify import Verifier
@@ -54,8 +58,14 @@ def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
     attachment = Attachment(gate, path=segment_path(settings))
     proxies = TrustedProxies(settings.trusted_proxies)
     database = Database(settings.database_url)
-    issuer = Issuer(settings.prefix, pepper_bytes(settings)[0])
-    hub = Hub(settings=settings, attachment=attachment, database=database, issuer=issuer)
+    pepper = pepper_bytes(settings)[0]
+    hub = Hub(
+        settings=settings,
+        attachment=attachment,
+        database=database,
+        issuer=Issuer(settings.prefix, pepper),
+        sign_in=SignIn(database, pepper),
+    )
     api = _api(hub)
     # Litestar spells the ASGI types out as typed dictionaries.
     inner = cast("ASGIApp", api)
@@ -71,7 +81,8 @@ def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
 
     return Front(
         lifespan=inner,
-        api=guard(inner, HUB_SCOPE),
+        api=Door(inner, guard(inner, HUB_SCOPE), proxies),
+        console=create_console(hub, proxies),
         authz=Authz(attachment, proxies),
         verifier=Verifier(attachment, proxies, settings.max_body_bytes),
         health=Health(attachment, database),
@@ -89,6 +100,7 @@ def _api(hub: Hub) -> Litestar:
             AdviceController,
             CatalogueController,
             TenantsController,
+            OperatorsController,
             AuditController,
         ],
         dependencies={"hub": Provide(lambda: hub, sync_to_thread=False)},

@@ -12,22 +12,26 @@ from keystile import Decision
 from keystile._core import boottime
 from keystile.asgi import STATE_KEY
 from keystile.attachment import Attachment
-from keystile.hub.auth import Caller, load_caller
+from keystile.hub.auth import Caller, key_caller, operator_caller
 from keystile.hub.database import Database
 from keystile.hub.errors import DatabaseUnavailable, NotConfirmed
 from keystile.hub.requests import HubRequest
+from keystile.hub.rights import check_change
 from keystile.hub.secrets import Issuer
+from keystile.hub.sessions.service import SignIn
 from keystile.hub.waits import Commit, Confirmation, until_applied, until_confirmed, without_machines
 from keystile.settings import Settings
 from keystile.store import feed, receipts
 from keystile.store.pool import Connection
 from keystile.store.receipts import Standings
 
+SESSION_KEY = "keystile.session"
+"""Where a request's state holds the digest of an operator's session, once the request is known to be the console's."""
 _LOOK_S = 10.0
 """How long one look at the receipts may take; then the database counts as lost."""
 
 
-class Session(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True):
     """One request's connection and caller, and later what became of its transaction."""
 
     connection: Connection
@@ -38,36 +42,50 @@ class Session(msgspec.Struct, frozen=True):
 class Hub:
     """The parts that the composition root put together."""
 
-    def __init__(self, *, settings: Settings, attachment: Attachment, database: Database, issuer: Issuer) -> None:
+    def __init__(
+        self, *, settings: Settings, attachment: Attachment, database: Database, issuer: Issuer, sign_in: SignIn
+    ) -> None:
         self.settings = settings
         self.attachment = attachment
         self.database = database
         self.issuer = issuer
+        self.sign_in = sign_in
 
     @asynccontextmanager
-    async def reading(self, request: HubRequest) -> AsyncIterator[Session]:
-        """A session that changes nothing."""
+    async def reading(self, request: HubRequest) -> AsyncIterator[Call]:
+        """A call that changes nothing."""
         async with self.database.connection() as connection:
-            yield Session(connection, await _caller(connection, request, lock=False), Commit())
+            yield Call(connection, await _caller(connection, request, lock=False), Commit())
 
     @asynccontextmanager
-    async def changing(self, request: HubRequest) -> AsyncIterator[Session]:
-        """A session in one transaction; on leaving it waits until this machine's gate has the change."""
+    async def changing(self, request: HubRequest) -> AsyncIterator[Call]:
+        """A call in one transaction; on leaving it waits until this machine's gate has the change.
+
+        RoleRefused for an operator who may only look.
+        """
         commit = Commit()
         async with self.database.connection() as connection, connection.transaction():
-            yield Session(connection, await _caller(connection, request, lock=True), commit)
+            caller = await _caller(connection, request, lock=True)
+            check_change(caller)
+            yield Call(connection, caller, commit)
             commit.revision = await feed.settle(connection)
         commit.at_ns = boottime()
         gate = self.attachment.ensure()
         if gate is not None:
             await until_applied(gate, commit.revision)
 
-    async def confirmed(self, request: HubRequest, session: Session) -> Confirmation:
-        """Wait until no gate decides without the session's change, or the client has gone.
+    @asynccontextmanager
+    async def ending(self, request: HubRequest) -> AsyncIterator[Call]:
+        """A call in one transaction that changes nothing but the caller's own sessions, as a viewer may too."""
+        async with self.database.connection() as connection, connection.transaction():
+            yield Call(connection, await _caller(connection, request, lock=True), Commit())
+
+    async def confirmed(self, request: HubRequest, call: Call) -> Confirmation:
+        """Wait until no gate decides without the call's change, or the client has gone.
 
         NotConfirmed when the database is lost meanwhile; the change is made all the same.
         """
-        waiting = asyncio.ensure_future(until_confirmed(self._standings, session.commit))
+        waiting = asyncio.ensure_future(until_confirmed(self._standings, call.commit))
         leaving = asyncio.ensure_future(_gone(request))
         try:
             await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -77,7 +95,7 @@ class Hub:
         finally:
             waiting.cancel()
             leaving.cancel()
-        return confirmation if session.caller.home else without_machines(confirmation)
+        return confirmation if call.caller.home else without_machines(confirmation)
 
     async def _standings(self, revision: int) -> Standings:
         try:
@@ -95,7 +113,10 @@ async def _gone(request: HubRequest) -> None:
 
 async def _caller(connection: Connection, request: HubRequest, *, lock: bool) -> Caller:
     state = request.scope["state"]
+    session: bytes | None = state.get(SESSION_KEY)
+    if session is not None:
+        return await operator_caller(connection, session, state["request_id"], lock=lock)
     decision: Decision = state[STATE_KEY]
     if decision.key_id is None:
         raise LookupError("a request reached the Hub without a known key")
-    return await load_caller(connection, decision.key_id, state["request_id"], lock=lock)
+    return await key_caller(connection, decision.key_id, state["request_id"], lock=lock)

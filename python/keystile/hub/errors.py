@@ -66,6 +66,28 @@ class Escalation(DomainError):
     code = "escalation"
 
 
+class SignInRefused(DomainError):
+    """Wrong address or password, which of the two is not told."""
+
+    code = "sign_in_refused"
+
+
+class TooManyGuesses(DomainError):
+    """Too many tries to sign in; `wait_s` says when to try again."""
+
+    code = "too_many_guesses"
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__()
+        self.wait_s = wait_s
+
+
+class RoleRefused(DomainError):
+    """The operator's role does not allow it."""
+
+    code = "role_refused"
+
+
 class HomeOnly(DomainError):
     """Only callers of the home tenant may do this."""
 
@@ -81,7 +103,7 @@ class Conflict(DomainError):
 
 
 class CallerRefused(DomainError):
-    """The database says that the caller's own key may no longer do this; the code is a gate's."""
+    """The database says that the caller's own key or session may no longer do this; the code says why."""
 
     def __init__(self, code: str) -> None:
         self.code = code

@@ -12,17 +12,19 @@ from keystile.hub.verify import PATH as VERIFY
 from keystile.hub.verify import Verifier
 from keystile.hub.wire import ASGIApp, Envelope, Receive, Scope, Send, respond, respond_problem
 
+CONSOLE = "/console"
 _READS = ("GET", "HEAD")
 
 
 class Front:
-    """One ASGI application; only `/v1` (but not `authz` and `verify`) and the products need a key."""
+    """One ASGI application; `/v1` (but not `authz` and `verify`) needs a key or a session, the products a key."""
 
     def __init__(
         self,
         *,
         lifespan: ASGIApp,
         api: ASGIApp,
+        console: ASGIApp,
         authz: Authz,
         verifier: Verifier,
         health: Health,
@@ -31,11 +33,12 @@ class Front:
     ) -> None:
         self._lifespan = lifespan
         self._api = api
+        self._console = console
         self.authz = authz
         """Answers `/v1/authz`; a server that knows of it may ask it without ASGI's messages."""
         self._verifier = verifier
         self._open: dict[str, ASGIApp] = {
-            "/": _to_docs,
+            "/": _to_console,
             "/healthz": health.alive,
             "/readyz": health.ready,
             "/metrics": health.metrics,
@@ -65,6 +68,8 @@ class Front:
         path: str = scope["path"]
         if path.startswith("/v1/"):
             await self._api(scope, receive, send)
+        elif path.startswith(CONSOLE) and (len(path) == len(CONSOLE) or path[len(CONSOLE)] == "/"):
+            await self._console(scope, receive, send)
         elif (product := self._products.get(path)) is not None:
             await product(scope, receive, send)
         elif (page := self._open.get(path)) is None:
@@ -76,6 +81,6 @@ class Front:
             await page(scope, receive, send)
 
 
-async def _to_docs(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's
-    """A person who opens the bare address finds the description."""
-    await respond(send, 307, b"", headers=[(b"location", b"/docs")])
+async def _to_console(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's
+    """A person who opens the bare address finds the console."""
+    await respond(send, 307, b"", headers=[(b"location", CONSOLE.encode())])

@@ -28,6 +28,8 @@ from keystile.hub.keys.schemas import (
     RotateKey,
     UpdateKey,
 )
+from keystile.hub.operators.schemas import AddOperator, OperatorLink, OperatorPage, UpdateOperator
+from keystile.hub.sessions.cookies import SESSION
 from keystile.hub.tenants.schemas import CreateTenant, TenantPage, UpdateTenant
 from keystile.hub.usage.outcomes import MEDIA_TYPE as NDJSON
 from keystile.hub.usage.outcomes import Outcome, OutcomesTaken
@@ -46,6 +48,7 @@ OPENAPI = OpenAPIConfig(
 )
 
 _SCHEMAS = (
+    AddOperator,
     AdvicePage,
     AuditPage,
     ChangedKey,
@@ -54,6 +57,8 @@ _SCHEMAS = (
     IssuedKey,
     KeyPage,
     KeyUsage,
+    OperatorLink,
+    OperatorPage,
     Outcome,
     OutcomesTaken,
     RevokeKey,
@@ -63,6 +68,7 @@ _SCHEMAS = (
     TenantPage,
     TierList,
     UpdateKey,
+    UpdateOperator,
     UpdateTenant,
     UsageList,
     Verdict,
@@ -118,9 +124,17 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(_SCHEMAS, ref_template=_REFERENCE)
     document["components"] = {
         "schemas": {**schemas, "Problem": _problem_schema()},
-        "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "A key with the scope Hub."}},
+        "securitySchemes": {
+            "bearer": {"type": "http", "scheme": "bearer", "description": "A key with the scope Hub."},
+            "session": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": SESSION,
+                "description": "An operator signed in to the console; `__Host-` before the name over HTTPS.",
+            },
+        },
     }
-    document["security"] = [{"bearer": []}]
+    document["security"] = [{"bearer": []}, {"session": []}]
     document["paths"].update(_raw_paths())
     document["tags"] = [{"name": name} for name in _tags(document)]
     document["components"]["schemas"] = {

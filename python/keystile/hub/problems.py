@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,14 @@ from litestar.exceptions import HTTPException
 
 from keystile.errors import BadCursor
 from keystile.hub.body import readable
-from keystile.hub.errors import CallerRefused, DatabaseUnavailable, DomainError, FieldError, Invalid
+from keystile.hub.errors import (
+    CallerRefused,
+    DatabaseUnavailable,
+    DomainError,
+    FieldError,
+    Invalid,
+    TooManyGuesses,
+)
 from keystile.hub.requests import HubRequest
 from keystile.problems import CONTENT_TYPE, PROBLEMS, problem
 
@@ -78,7 +86,11 @@ def _fault(entry: Any) -> FieldError:
 def _headers(error: DomainError) -> dict[str, str]:
     if isinstance(error, DatabaseUnavailable):
         return {"Retry-After": _RETRY_AFTER_S}
+    if isinstance(error, TooManyGuesses):
+        return {"Retry-After": str(math.ceil(error.wait_s))}
     if isinstance(error, CallerRefused):
+        if error.code == "session_ended":
+            return {}
         if error.code == "insufficient_scope":
             return {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="Hub"'}
         return {"WWW-Authenticate": 'Bearer error="invalid_token"'}

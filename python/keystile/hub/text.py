@@ -12,6 +12,10 @@ NOTE_CHARS = 1000
 REASON_CHARS = 500
 
 _KEY_ID = re.compile(r"key_[0-7][0-9a-hjkmnp-tv-z]{25}")
+EMAIL_CHARS = 254
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_OPERATOR_ID = re.compile(r"op_[0-7][0-9a-hjkmnp-tv-z]{25}")
 _TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -47,11 +51,31 @@ def tenant_id(value: str) -> str:
     return value
 
 
+def operator_id(value: str) -> str:
+    """The same, for an operator."""
+    if _OPERATOR_ID.fullmatch(value) is None:
+        raise NotFound
+    return value
+
+
 def new_tenant_id(faults: Faults, value: str) -> str:
     """The id for a new tenant."""
     if _TENANT_ID.fullmatch(value) is None:
         faults.add("id", "Use 1 to 63 small letters, digits and '-', not starting with '-'.")
     return value
+
+
+def email(faults: Faults, field: str, value: str) -> str:
+    """The address of an operator, in the one form in which addresses are compared."""
+    normal = normal_email(value)
+    if len(normal) > EMAIL_CHARS or _EMAIL.fullmatch(normal) is None or has_controls(normal):
+        faults.add(field, "This is not an e-mail address.")
+    return normal
+
+
+def normal_email(value: str) -> str:
+    """An address without regard to case and to spaces around it."""
+    return unicodedata.normalize("NFC", value.strip()).lower()
 
 
 def has_controls(value: str, allowed: str = "") -> bool:

@@ -21,7 +21,7 @@ async def record(
     """Say that the caller did `action` to `target`, which belongs to `tenant`. Never pass a secret."""
     await audit.write(
         connection,
-        actor=caller.key.id,
+        actor=caller.actor,
         tenant=tenant,
         action=action,
         target=target,

@@ -26,7 +26,7 @@ POINTS_OF_ERRORS: Final = 10
 """and by how many percentage points."""
 
 PAUSE_S: Final = 3_000.0
-"""What was looked for so lately is not looked for again: a little less than an agent's housekeeper waits."""
+"""What was looked for so lately is not looked for again: a little less than an advisor waits."""
 _TIMEOUT_S = 600.0
 # Any number will do, as long as every version of Keystile uses the same one.
 _ADVISORY_LOCK = 0x66696E64

@@ -50,6 +50,14 @@ class NewKey(Struct, frozen=True, kw_only=True):
         return f"NewKey(id={self.id!r}, tenant={self.tenant!r})"
 
 
+class Revocation(Struct, frozen=True):
+    """That a key was revoked, as somebody remembers it."""
+
+    id: str
+    at: datetime
+    reason: str | None
+
+
 class GateKey(Struct, frozen=True, kw_only=True):
     """What a gate needs to know of a key."""
 
@@ -80,6 +88,41 @@ class TenantRow(Struct, frozen=True, kw_only=True):
     name: str
     home: bool
     created_at: datetime
+
+
+class OperatorRow(Struct, frozen=True, kw_only=True):
+    """A person who may sign in to the console. `role` is owner, admin or viewer."""
+
+    id: str
+    tenant: str
+    email: str
+    role: str
+    has_password: bool
+    disabled: bool
+    created_at: datetime
+    created_by: str
+    last_signed_in_at: datetime | None
+
+
+class SignedIn(Struct, frozen=True, kw_only=True):
+    """Whose session it is, and whether that operator's tenant is the home tenant."""
+
+    id: str
+    tenant: str
+    email: str
+    role: str
+    home: bool
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """What it takes to sign in as an operator."""
+
+    id: str
+    tenant: str
+    password_hash: str
+
+    def __repr__(self) -> str:
+        return f"Credentials(id={self.id!r})"
 
 
 class ScopeRow(Struct, frozen=True, kw_only=True):
@@ -253,16 +296,6 @@ class AuditRow(Struct, frozen=True, kw_only=True):
     target: str
     detail: dict[str, Any]
     request_id: str | None
-
-
-class GateRow(Struct, frozen=True, kw_only=True):
-    """A gate that has reported, and the last revision it had applied then."""
-
-    id: bytes
-    machine: str
-    first_seen: datetime
-    last_seen: datetime
-    applied_rev: int
 
 
 class Migration(Struct, frozen=True, kw_only=True):

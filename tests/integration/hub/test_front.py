@@ -76,7 +76,7 @@ async def test_a_good_request_id_is_kept_and_a_bad_one_replaced(world: World, pa
         ("DELETE", "/v1/keys", 405, {"GET", "POST", "OPTIONS"}),
         ("PUT", "/v1/keys/key_01jdxz5k6mfq8r9s0tvwxyz012", 405, {"GET", "PATCH", "OPTIONS"}),
         ("GET", "/v1/keys/a/b/c", 404, set()),
-        ("GET", "/v1/operators", 404, set()),
+        ("GET", "/v1/nothing", 404, set()),
         ("GET", "/healthz/", 404, set()),
         ("GET", "/schema/openapi.json", 404, set()),
     ],

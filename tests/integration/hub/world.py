@@ -21,6 +21,8 @@ from keystile.settings import Settings, pepper_bytes, segment_path
 from keystile.store.embedded import EmbeddedPostgres
 from keystile.store.pool import Connection, connect
 
+PASSWORD = "correct horse battery staple"
+
 _numbers = count(1)
 
 
@@ -53,9 +55,25 @@ class World:
         answer = await self.client.get("/v1/authz", params=query, headers=headers)
         return answer.status_code, answer.json()["code"] if answer.content else "ok"
 
+    async def browser(self, role: str = "owner", tenant: str = "home") -> httpx.AsyncClient:
+        """A browser in which a new operator has signed in."""
+        asked = {"email": f"{role}-{next(_numbers)}@example.com", "role": role, "tenant": tenant}
+        added = await self.client.post("/v1/operators", json=asked)
+        assert added.status_code == 201, added.text
+        browser = self.visitor()
+        answer = await browser.post(added.json()["path"], data={"password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+        browser.headers["X-Test-Operator"] = added.json()["operator"]["id"]
+        return browser
+
+    def visitor(self) -> httpx.AsyncClient:
+        """A browser in which nobody has signed in; what it sends comes from the console's own pages."""
+        transport = httpx.ASGITransport(app=self.app)
+        return httpx.AsyncClient(transport=transport, base_url="http://hub", headers={"Sec-Fetch-Site": "same-origin"})
+
     async def stored(self) -> tuple[int, ...]:
         """How much there is of everything that a call could change, and the feed's revision."""
-        tables = ("keys", "tenants", "audit", "scopes", "tiers")
+        tables = ("keys", "tenants", "audit", "scopes", "tiers", "operators", "operator_links", "operator_sessions")
         counts = [await self.connection.fetchval(f"SELECT count(*) FROM {table}") for table in tables]
         return (*counts, await self.connection.fetchval("SELECT rev FROM feed_clock"))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from keystile.hub.bootstrap import bootstrap
 from keystile.hub.demo.seed import seed
+from keystile.hub.operators.service import LINK_PATH
+from keystile.hub.sessions.service import first_link
 from keystile.pepper import pepper_bytes
 from keystile.settings import Settings
 from keystile.store.fitness import check_fitness
@@ -13,8 +15,11 @@ from keystile.store.pool import connect
 _ANY_KEY = "SELECT EXISTS (SELECT FROM keys)"
 
 
-async def prepare(settings: Settings, url: str) -> None:
-    """Migrate, make the first key, and add the sample data where it is asked for. Safe to repeat."""
+async def prepare(settings: Settings, url: str) -> str | None:
+    """Migrate, make the first key, and add the sample data where it is asked for. Safe to repeat.
+
+    Gives the path of a console link while there is no operator who could sign in.
+    """
     await check_fitness(url, migrated=False)
     connection = await connect(url)
     try:
@@ -24,5 +29,7 @@ async def prepare(settings: Settings, url: str) -> None:
         await bootstrap(connection, settings)
         if settings.demo:
             await seed(connection, settings)
+        token = await first_link(connection)
+        return None if token is None else LINK_PATH + token
     finally:
         await connection.close()

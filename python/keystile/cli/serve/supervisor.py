@@ -42,7 +42,7 @@ async def _serve(settings: Settings, welcome: Welcome, hurry: asyncio.Event) -> 
         listener = stack.enter_context(listen(settings.host, settings.port))
         url = url_of(listener)
         base = await stack.enter_async_context(database(settings))
-        await prepare(settings, base.url)
+        link = await prepare(settings, base.url)
         settings = resolved(settings, base.url)
 
         agent = AgentKeeper(settings)
@@ -57,7 +57,7 @@ async def _serve(settings: Settings, welcome: Welcome, hurry: asyncio.Event) -> 
         workers.answered = True
 
         stack.callback(publish(settings.data, url).unlink, missing_ok=True)
-        welcome.show(settings, url)
+        welcome.show(settings, url, link)
         await _unless_failed(asyncio.Event().wait(), watched)
 
 

@@ -16,18 +16,24 @@ class Welcome(msgspec.Struct, frozen=True):
 
     as_json: bool = False
 
-    def show(self, settings: Settings, url: str) -> None:
-        """Say where things are. The key itself is never printed, only the file that holds it."""
+    def show(self, settings: Settings, url: str, link: str | None) -> None:
+        """Say where things are; `link` is a path in the console that is good once.
+
+        The key itself is never printed, only the file that holds it.
+        """
         key_file = settings.data / "operator.key"
         if self.as_json:
-            print_json({"url": url, "docs": f"{url}/docs", "operator_key_file": str(key_file)})
+            first = None if link is None else url + link
+            print_json({"url": url, "docs": f"{url}/docs", "operator_key_file": str(key_file), "console_link": first})
             return
         lines = [
             "Keystile is ready.",
             "",
             f"  Hub            {url}",
+            f"  Console        {url}/console",
             f"  API docs       {url}/docs",
             f"  Operator's key {key_file}" + ("" if key_file.exists() else " is missing; restore or rotate it"),
+            *([] if link is None else ["", "Become its owner (once, within 15 minutes):", "", f"  {url}{link}"]),
             "",
             "Try it:",
             "",

@@ -38,10 +38,10 @@ class AuditController(Controller):
         tenant: Tenant = None,
     ) -> AuditPage:
         """Newest first."""
-        async with hub.reading(request) as session:
+        async with hub.reading(request) as call:
             return await service.page(
-                session.connection,
-                session.caller,
+                call.connection,
+                call.caller,
                 tenant=tenant,
                 key=key,
                 target=target,

@@ -20,11 +20,11 @@ class CatalogueController(Controller):
     @get("/scopes", summary="List scopes")
     async def scopes(self, request: HubRequest, hub: NamedDependency[Hub]) -> ScopeList:
         """What a key can be given access to."""
-        async with hub.reading(request) as session:
-            return await service.scopes(session.connection)
+        async with hub.reading(request) as call:
+            return await service.scopes(call.connection)
 
     @get("/tiers", summary="List tiers")
     async def tiers(self, request: HubRequest, hub: NamedDependency[Hub]) -> TierList:
         """How fast a key can be: `rate` in requests per minute, `burst` in requests."""
-        async with hub.reading(request) as session:
-            return await service.tiers(session.connection)
+        async with hub.reading(request) as call:
+            return await service.tiers(call.connection)

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET
 
-from keystile.hub.context import Hub, Session
+from keystile.hub.context import Call, Hub
 from keystile.hub.errors import NotConfirmed
 from keystile.hub.keys import service
 from keystile.hub.keys.schemas import (
@@ -52,8 +52,8 @@ class KeysController(Controller):
         self, request: HubRequest, hub: NamedDependency[Hub], data: JSONBody[CreateKey]
     ) -> Response[IssuedKey]:
         """The answer is the only time that the secret is shown."""
-        async with hub.changing(request) as session:
-            issued = await service.create(session.connection, session.caller, data, hub.issuer)
+        async with hub.changing(request) as call:
+            issued = await service.create(call.connection, call.caller, data, hub.issuer)
         return Response(issued, status_code=201, headers={"Location": f"/v1/keys/{issued.key.id}"})
 
     @get("/", summary="List keys")
@@ -72,10 +72,10 @@ class KeysController(Controller):
         tenant: Tenant = None,
     ) -> KeyPage:
         """Each key comes with its usage figures."""
-        async with hub.reading(request) as session:
+        async with hub.reading(request) as call:
             return await service.page(
-                session.connection,
-                session.caller,
+                call.connection,
+                call.caller,
                 tenant=tenant,
                 scope=key_scope,
                 tier=tier,
@@ -89,8 +89,8 @@ class KeysController(Controller):
     @get("/{key_id:str}", summary="Show a key")
     async def show(self, request: HubRequest, hub: NamedDependency[Hub], key_id: FromPath[str]) -> KeyRow:
         """A foreign key and an absent one give the same 404."""
-        async with hub.reading(request) as session:
-            return await service.show(session.connection, session.caller, key_id)
+        async with hub.reading(request) as call:
+            return await service.show(call.connection, call.caller, key_id)
 
     @patch("/{key_id:str}", summary="Change a key")
     async def update(
@@ -102,9 +102,9 @@ class KeysController(Controller):
         wait: Wait = None,
     ) -> ChangedKey:
         """A field that is absent stays as it is; null clears `expires_at` or `note`."""
-        async with hub.changing(request) as session:
-            row = await service.update(session.connection, session.caller, key_id, data)
-        return await _changed(request, hub, session, row, wait)
+        async with hub.changing(request) as call:
+            row = await service.update(call.connection, call.caller, key_id, data)
+        return await _changed(request, hub, call, row, wait)
 
     @post("/{key_id:str}/rotate", status_code=200, summary="Rotate a key's secret")
     async def rotate(
@@ -117,15 +117,15 @@ class KeysController(Controller):
     ) -> RotatedKey:
         """Same id, bucket and history, a new secret; the old one works until the overlap ends."""
         overlap = (data or RotateKey()).overlap_seconds
-        async with hub.changing(request) as session:
-            issued = await service.rotate(session.connection, session.caller, key_id, overlap, hub.issuer)
+        async with hub.changing(request) as call:
+            issued = await service.rotate(call.connection, call.caller, key_id, overlap, hub.issuer)
         if wait is None:
             return RotatedKey(issued.key, issued.secret)
         try:
-            confirmation = await hub.confirmed(request, session)
+            confirmation = await hub.confirmed(request, call)
         except NotConfirmed:
             # The secret is shown this once: it must not be lost for want of a receipt.
-            confirmation = unconfirmed(session.commit)
+            confirmation = unconfirmed(call.commit)
         return RotatedKey(issued.key, issued.secret, confirmation)
 
     @post("/{key_id:str}/revoke", status_code=200, summary="Revoke a key for good")
@@ -138,11 +138,11 @@ class KeysController(Controller):
         wait: Wait = None,
     ) -> ChangedKey:
         """Final. A second time changes nothing and answers the same."""
-        async with hub.changing(request) as session:
-            row = await service.revoke(session.connection, session.caller, key_id, data or RevokeKey())
-        return await _changed(request, hub, session, row, wait)
+        async with hub.changing(request) as call:
+            row = await service.revoke(call.connection, call.caller, key_id, data or RevokeKey())
+        return await _changed(request, hub, call, row, wait)
 
 
-async def _changed(request: HubRequest, hub: Hub, session: Session, row: KeyRow, wait: str | None) -> ChangedKey:
-    confirmation = UNSET if wait is None else await hub.confirmed(request, session)
+async def _changed(request: HubRequest, hub: Hub, call: Call, row: KeyRow, wait: str | None) -> ChangedKey:
+    confirmation = UNSET if wait is None else await hub.confirmed(request, call)
     return ChangedKey(**msgspec.structs.asdict(row), confirmation=confirmation)

@@ -147,7 +147,7 @@ async def _new_key(
         digest=issued.digest,
         scopes=scopes,
         tier=tier,
-        created_by=caller.key.id,
+        created_by=caller.actor,
         expires_at=expires_at,
         note=note or None,
     )

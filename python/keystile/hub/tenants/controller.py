@@ -24,23 +24,23 @@ class TenantsController(Controller):
         self, request: HubRequest, hub: NamedDependency[Hub], limit: Limit = 50, cursor: Cursor = None
     ) -> TenantPage:
         """The home tenant sees them all, others just their own."""
-        async with hub.reading(request) as session:
-            return await service.page(session.connection, session.caller, limit=limit, cursor=cursor)
+        async with hub.reading(request) as call:
+            return await service.page(call.connection, call.caller, limit=limit, cursor=cursor)
 
     @post("/", summary="Add a tenant")
     async def create(
         self, request: HubRequest, hub: NamedDependency[Hub], data: JSONBody[CreateTenant]
     ) -> Response[TenantRow]:
         """For the home tenant only."""
-        async with hub.changing(request) as session:
-            row = await service.create(session.connection, session.caller, data)
+        async with hub.changing(request) as call:
+            row = await service.create(call.connection, call.caller, data)
         return Response(row, status_code=201, headers={"Location": f"/v1/tenants/{row.id}"})
 
     @get("/{tenant_id:str}", summary="Show a tenant")
     async def show(self, request: HubRequest, hub: NamedDependency[Hub], tenant_id: FromPath[str]) -> TenantRow:
         """A foreign tenant and an absent one give the same 404."""
-        async with hub.reading(request) as session:
-            return await service.show(session.connection, session.caller, tenant_id)
+        async with hub.reading(request) as call:
+            return await service.show(call.connection, call.caller, tenant_id)
 
     @patch("/{tenant_id:str}", summary="Rename a tenant")
     async def rename(
@@ -51,5 +51,5 @@ class TenantsController(Controller):
         data: JSONBody[UpdateTenant],
     ) -> TenantRow:
         """For the home tenant only; an id is final."""
-        async with hub.changing(request) as session:
-            return await service.rename(session.connection, session.caller, tenant_id, data)
+        async with hub.changing(request) as call:
+            return await service.rename(call.connection, call.caller, tenant_id, data)

@@ -34,8 +34,8 @@ class UsageController(Controller):
         self, request: HubRequest, hub: NamedDependency[Hub], key_id: FromPath[str], days: Days = 30
     ) -> KeyUsage:
         """Days and hours without traffic are there, as zeros. Times are UTC."""
-        async with hub.reading(request) as session:
-            return await service.of_key(session.connection, session.caller, key_id, days)
+        async with hub.reading(request) as call:
+            return await service.of_key(call.connection, call.caller, key_id, days)
 
     @get(
         "/usage",
@@ -46,8 +46,8 @@ class UsageController(Controller):
         self, request: HubRequest, hub: NamedDependency[Hub], tenant: Tenant = None
     ) -> Response[UsageList | str]:
         """All keys of the tenant in one answer; as a table with `Accept: text/csv`."""
-        async with hub.reading(request) as session:
-            usage = await service.of_tenant(session.connection, session.caller, tenant)
+        async with hub.reading(request) as call:
+            usage = await service.of_tenant(call.connection, call.caller, tenant)
         if request.accept.best_match([_JSON, _CSV], _JSON) != _CSV:
             return Response(usage)
         return Response(
@@ -67,5 +67,5 @@ class UsageController(Controller):
         check_media_type(request.scope["headers"], outcomes.MEDIA_TYPE)
         raw = await request.body()
         retention = retention_of(hub.settings)
-        async with hub.reading(request) as session:
-            return await outcomes.take(session.connection, session.caller, raw, retention)
+        async with hub.reading(request) as call:
+            return await outcomes.take(call.connection, call.caller, raw, retention)

@@ -1,0 +1,1 @@
+"""Operators: the people who sign in to the console."""

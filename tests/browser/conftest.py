@@ -1,0 +1,49 @@
+"""One browser for all tests; a watched page for each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.browser import chromium
+from tests.browser.browsing import LIGHT, Look, Watch, watched
+
+# Chromium's own sandbox refuses to run as root, and containers rarely have much in /dev/shm.
+_FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--font-render-hinting=none"]
+
+
+@pytest.fixture(scope="session")
+def executable() -> str:
+    """The browser's program, found before an event loop runs: looking for it needs Playwright's own."""
+    return str(chromium.executable())
+
+
+@pytest.fixture(scope="session")
+async def browser(executable: str) -> AsyncIterator[Browser]:
+    """The browser, started once."""
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=executable, args=_FLAGS)
+        yield started
+        await started.close()
+
+
+@pytest.fixture
+def look() -> Look:
+    """How `page` is looked at; tests parametrise it."""
+    return LIGHT
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """What `page` complains about: console errors, script errors, violations of the policy, requests elsewhere."""
+    return Watch()
+
+
+@pytest.fixture
+async def page(browser: Browser, look: Look, watch: Watch) -> AsyncIterator[Page]:
+    """A page in a profile of its own; at its end the watch judges."""
+    async with watched(browser, look, watch) as opened:
+        yield opened
+    watch.judge()
