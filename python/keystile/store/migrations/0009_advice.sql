@@ -48,17 +48,20 @@ BEGIN
     SELECT NEW.id, given, statement_timestamp() FROM unnest(NEW.scopes) AS given
     WHERE given <> ALL (OLD.scopes) ORDER BY given
     ON CONFLICT (key_id, scope) DO UPDATE SET granted_at = EXCLUDED.granted_at;
-    DELETE FROM findings WHERE key_id = NEW.id AND kind = 'unused_scopes' AND NOT scopes <@ OLD.scopes;
+    -- While an agent is just writing it, it stays until the next look: a change of a key waits for no advice.
+    DELETE FROM findings WHERE kind = 'unused_scopes' AND key_id IN (
+        SELECT key_id FROM findings WHERE key_id = NEW.id AND kind = 'unused_scopes' AND NOT scopes <@ OLD.scopes
+        FOR UPDATE SKIP LOCKED);
     RETURN NULL;
 END $$;
 CREATE TRIGGER scopes_granted AFTER UPDATE OF scopes ON keys FOR EACH ROW
     WHEN (NOT NEW.scopes <@ OLD.scopes) EXECUTE FUNCTION scopes_granted();
 
--- A database that was set back has forgotten uses that no gate sends again.
+-- A database that was set back has forgotten uses that no gate sends again. One row that nobody else holds for long:
+-- ending an epoch must not wait.
 CREATE FUNCTION watch_again() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE watches SET at = statement_timestamp() WHERE name = 'scopes';
-    DELETE FROM findings WHERE kind = 'unused_scopes';
     RETURN NULL;
 END $$;
 CREATE TRIGGER watch_again AFTER UPDATE OF epoch ON feed_clock FOR EACH ROW
