@@ -11,6 +11,8 @@ from litestar.types import ExceptionHandler
 from keystile.client_address import TrustedProxies
 from keystile.console.door import ConsoleDoor
 from keystile.console.errors import answer
+from keystile.console.keys_list import KeysList
+from keystile.console.keys_new import KeysNew
 from keystile.console.request import ConsoleRequest
 from keystile.console.signing_in import SigningIn
 from keystile.hub.context import Hub
@@ -21,7 +23,7 @@ from keystile.hub.wire import ASGIApp
 def create_console(hub: Hub, proxies: TrustedProxies) -> ASGIApp:
     """The console's pages, behind their door."""
     pages = Litestar(
-        route_handlers=[SigningIn],
+        route_handlers=[SigningIn, KeysList, KeysNew],
         dependencies={
             "hub": Provide(lambda: hub, sync_to_thread=False),
             "proxies": Provide(lambda: proxies, sync_to_thread=False),

@@ -232,6 +232,13 @@ class Headline(Struct, frozen=True, kw_only=True):
     error_rate: float | None
 
 
+class KeyFigures(Headline, frozen=True, kw_only=True):
+    """What changes by itself about a key; `daily` counts the requests of 30 UTC dates, oldest first, today last."""
+
+    status: str
+    daily: list[int]
+
+
 class DailyUsage(Struct, frozen=True, kw_only=True):
     """One UTC date."""
 

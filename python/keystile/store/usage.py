@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 
+import asyncpg
+from msgspec import structs
+
 from keystile.store.partitions import DEFAULT_RETENTION, Retention, make_room
 from keystile.store.pool import Connection
-from keystile.store.records import DailyUsage, Headline, HourlyUsage, KeyRow, KeyUsage, UsageRow
+from keystile.store.records import DailyUsage, Headline, HourlyUsage, KeyFigures, KeyRow, KeyUsage, UsageRow
 from keystile.store.rows import part
 from keystile.store.sql import sql
 
 _COUNTERS = tuple(field for field in UsageRow.__struct_fields__ if field != "scopes")
+_DAYS = 30
 
 
 async def flush(
@@ -56,6 +60,12 @@ async def headlines(conn: Connection, tenant: str) -> list[tuple[KeyRow, Headlin
     return [(part(record, KeyRow), part(record, Headline)) for record in records]
 
 
+async def figures(conn: Connection, tenant: str, key_ids: Sequence[str]) -> dict[str, KeyFigures]:
+    """Status and usage of those of the keys that are the tenant's, by id."""
+    records = await conn.fetch(sql("key_figures"), tenant, key_ids)
+    return {record["id"]: _figures(record) for record in records}
+
+
 async def report(conn: Connection, key_id: str, days: int, tenant: str | None = None) -> KeyUsage | None:
     """One key's usage over the last `days` UTC dates and 48 hours, oldest first, quiet ones as zeros.
 
@@ -76,3 +86,10 @@ async def report(conn: Connection, key_id: str, days: int, tenant: str | None = 
         daily=[DailyUsage(**record) for record in daily],
         hourly=[HourlyUsage(**record) for record in hourly],
     )
+
+
+def _figures(record: asyncpg.Record) -> KeyFigures:
+    daily = [0] * _DAYS
+    for date, requests in zip(record["dates"], record["requests"], strict=True):
+        daily[_DAYS - 1 - (record["today"] - date).days] = requests
+    return KeyFigures(status=record["status"], daily=daily, **structs.asdict(part(record, Headline)))
