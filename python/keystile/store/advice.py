@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import asyncpg
 import msgspec
+from msgspec import Struct
 
 from keystile.errors import BadCursor
 from keystile.store.cursors import decode_cursor, encode_cursor
 from keystile.store.findings import UNUSED_DAYS
 from keystile.store.pool import Connection
-from keystile.store.records import Advice, Change
 from keystile.store.sql import sql
 
 OLD_SECRET_DAYS: Final = 90
@@ -43,6 +43,33 @@ _FRAGMENTS = {
 }
 _ANY_PLACE = "true"
 _PLACE = "(created_at, key_id) >= ($3, $4) AND (key_id <> $4 OR :rank > $5)"
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """How a key changed against its own last week: 24 hours, and the mean day of the seven before them.
+
+    `what` names `requests`, `error_rate` or both; rates are percentages of requests, None without any.
+    """
+
+    what: list[str]
+    requests: int
+    requests_before: float
+    error_rate: float | None
+    error_rate_before: float | None
+
+
+class Advice(Struct, frozen=True, kw_only=True):
+    """What is to be looked at in a key, since when it is so, and what remedies it."""
+
+    key_id: str
+    name: str
+    kind: str
+    since: datetime
+    remedy: str
+    scopes: list[str] | None = None
+    """Of `unused_scopes`: those that the key holds and does not use."""
+    change: Change | None = None
+    """Of `sudden_change`."""
 
 
 async def page(

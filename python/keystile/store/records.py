@@ -265,33 +265,6 @@ class KeyUsage(Headline, frozen=True, kw_only=True):
     hourly: list[HourlyUsage]
 
 
-class Change(Struct, frozen=True, kw_only=True):
-    """How a key changed against its own last week: 24 hours, and the mean day of the seven before them.
-
-    `what` names `requests`, `error_rate` or both; rates are percentages of requests, None without any.
-    """
-
-    what: list[str]
-    requests: int
-    requests_before: float
-    error_rate: float | None
-    error_rate_before: float | None
-
-
-class Advice(Struct, frozen=True, kw_only=True):
-    """What is to be looked at in a key, since when it is so, and what remedies it."""
-
-    key_id: str
-    name: str
-    kind: str
-    since: datetime
-    remedy: str
-    scopes: list[str] | None = None
-    """Of `unused_scopes`: those that the key holds and does not use."""
-    change: Change | None = None
-    """Of `sudden_change`."""
-
-
 class AuditRow(Struct, frozen=True, kw_only=True):
     """Who did what to what, and when."""
 

@@ -11,10 +11,10 @@ import pytest
 
 from keystile.errors import BadCursor
 from keystile.store import advice, findings, keys
-from keystile.store.advice import KINDS
+from keystile.store.advice import KINDS, Advice
 from keystile.store.cursors import encode_cursor
 from keystile.store.pool import Connection
-from keystile.store.records import Advice, KeyRow
+from keystile.store.records import KeyRow
 
 Made = Callable[..., Awaitable[KeyRow]]
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

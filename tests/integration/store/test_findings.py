@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from keystile.store import advice, findings, keys, usage
+from keystile.store.advice import Advice
 from keystile.store.partitions import make_room
 from keystile.store.pool import Connection, connect
-from keystile.store.records import Advice, KeyRow, UsageRow
+from keystile.store.records import KeyRow, UsageRow
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from keystile.store.records import Advice
+from keystile.store.advice import Advice
 
 Kind = Literal["old_secret", "no_expiry", "unused", "unused_scopes", "sudden_change"]
 

@@ -5,7 +5,8 @@
 -- $12 dates by hour and $13 by day, which are not kept, goes into the totals alone. There must be room for the rest.
 -- $14 and $15 are keys and scopes that they used; the date is that of the key's last use.
 -- Cost: a few probes and four rows for each key in use, whatever the number of requests, and a probe for each scope,
--- which is written once a day; findings that this refutes go, unless they are just being made. Keys are taken in order, so two gates cannot deadlock.
+-- which is written once a day; findings that this refutes go, unless they are just being made. Keys are taken in
+-- order, so two gates cannot deadlock.
 WITH reported AS (
     SELECT u.key_id, max(u.requests) AS requests, max(u.client_errors) AS client_errors,
            max(u.server_errors) AS server_errors, max(u.rate_limited) AS rate_limited,
