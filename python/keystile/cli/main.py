@@ -25,6 +25,7 @@ COMMANDS = {
     "tiers": "keystile.cli.catalogue",
     "tenants": "keystile.cli.tenants",
     "usage": "keystile.cli.usage",
+    "advice": "keystile.cli.advice",
     "audit": "keystile.cli.audit",
     "check": "keystile.cli.check",
     "db": "keystile.cli.db",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Sequence
 
 import asyncpg
 
 from keystile.errors import StoreError
 from keystile.store.pool import Connection
-from keystile.store.records import KeyRow, NewKey
+from keystile.store.records import KeyRow, NewKey, Revocation
 from keystile.store.sql import sql
 
 CHANGEABLE = ("name", "scopes", "tier", "expires_at", "disabled", "note")
@@ -87,9 +86,13 @@ async def revoke(conn: Connection, key_id: str, tenant: str | None, reason: str 
     return None if record is None else KeyRow(**record)
 
 
-async def reassert(conn: Connection, revoked: Mapping[str, datetime], reason: str) -> list[str]:
-    """Revoke keys again that this database has forgotten to be; the ids of those that it had. On disk on return."""
+async def reassert(conn: Connection, actor: str, revocations: Sequence[Revocation]) -> list[str]:
+    """Revoke keys again that this database has forgotten to be; the ids of those that it had. On disk on return.
+
+    `actor` is who the audit trail names.
+    """
+    columns = [[getattr(one, field) for one in revocations] for field in Revocation.__struct_fields__]
     async with conn.transaction():
         await conn.execute("SET LOCAL synchronous_commit = on")
-        records = await conn.fetch(sql("key_reassert"), list(revoked), list(revoked.values()), reason)
+        records = await conn.fetch(sql("key_reassert"), *columns, actor)
     return [record["target"] for record in records]

@@ -50,6 +50,14 @@ class NewKey(Struct, frozen=True, kw_only=True):
         return f"NewKey(id={self.id!r}, tenant={self.tenant!r})"
 
 
+class Revocation(Struct, frozen=True):
+    """That a key was revoked, as somebody remembers it."""
+
+    id: str
+    at: datetime
+    reason: str | None
+
+
 class GateKey(Struct, frozen=True, kw_only=True):
     """What a gate needs to know of a key."""
 
@@ -186,7 +194,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 class UsageRow(Struct, frozen=True, kw_only=True):
-    """One key's counters in one gate, all cumulative since that gate began."""
+    """One key's counters in one gate, all cumulative since that gate began, and the scopes it used."""
 
     key_id: str
     requests: int = 0
@@ -198,6 +206,8 @@ class UsageRow(Struct, frozen=True, kw_only=True):
     disabled: int = 0
     expired: int = 0
     last_used_at: datetime | None = None
+    scopes: tuple[str, ...] = ()
+    """Those with which requests passed since the gate was told that they are stored."""
 
 
 class OutcomeRow(Struct, frozen=True, kw_only=True):
@@ -266,16 +276,6 @@ class AuditRow(Struct, frozen=True, kw_only=True):
     target: str
     detail: dict[str, Any]
     request_id: str | None
-
-
-class GateRow(Struct, frozen=True, kw_only=True):
-    """A gate that has reported, and the last revision it had applied then."""
-
-    id: bytes
-    machine: str
-    first_seen: datetime
-    last_seen: datetime
-    applied_rev: int
 
 
 class Migration(Struct, frozen=True, kw_only=True):
