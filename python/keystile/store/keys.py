@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -91,6 +91,11 @@ async def page(
     if len(records) <= limit:
         return rows, None
     return rows, encode_cursor((sort, records[limit - 1]["sort_value"], rows[-1][0].id))
+
+
+async def names(conn: Connection, ids: Sequence[str], tenant: str) -> dict[str, str]:
+    """The names of those keys that are of `tenant`, or of the home tenant."""
+    return {record["id"]: record["name"] for record in await conn.fetch(sql("key_names"), list(ids), tenant)}
 
 
 async def update(conn: Connection, key_id: str, tenant: str | None, changes: dict[str, object]) -> KeyRow | None:

@@ -21,6 +21,6 @@ def test_a_query_tells_its_cost(path: Path) -> None:
 
 def test_every_query_is_used() -> None:
     code = "\n".join(path.read_text() for path in STORE.glob("*.py"))
-    named = set(re.findall(r'sql\(f?"([a-z_{}]+)"', code)) | set(re.findall(r'"(key_get\w*)"', code))
+    named = set(re.findall(r'sql\(f?"([a-z_{}]+)"', code)) | set(re.findall(r'"((?:key|session)_get\w*)"', code))
     named |= {name.replace("{noun}", noun) for name in named for noun in ("scope", "tier")}
     assert {path.stem for path in QUERIES} <= named
