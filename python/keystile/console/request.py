@@ -51,6 +51,10 @@ class ConsoleRequest(HubRequest):
         """Whether the browser speaks HTTPS, with us or with a trusted proxy."""
         return proxies.is_https(self._raw)
 
+    def origin(self, proxies: TrustedProxies) -> str:
+        """Where the browser found us, such as `https://hub.example.com`."""
+        return f"{'https' if self.is_https(proxies) else 'http'}://{self.headers.get('host', '')}"
+
     def visitor(self, proxies: TrustedProxies) -> Visitor:
         """Who is at the door."""
         return Visitor(

@@ -57,14 +57,9 @@ def tenant_id(value: str) -> str:
 
 def operator_id(value: str) -> str:
     """The same, for an operator."""
-    if not is_operator_id(value):
+    if _OPERATOR_ID.fullmatch(value) is None:
         raise NotFound
     return value
-
-
-def is_operator_id(value: str) -> bool:
-    """Whether it has the form of an operator's id."""
-    return _OPERATOR_ID.fullmatch(value) is not None
 
 
 def new_tenant_id(faults: Faults, value: str) -> str:

@@ -40,7 +40,8 @@ async def _read(
     """One page as lines, and the cursor for more. No connection is held while the client reads."""
     async with hub.reading(request) as call:
         page = await service.page(call.connection, call.caller, asked, tenant=tenant, limit=_PAGE_ROWS, cursor=cursor)
-        names = await service.names(call.connection, call.caller, page.items, tenant=tenant)
+        ids = {name for row in page.items for name in (row.actor, row.target)}
+        names = await service.names(call.connection, call.caller, tenant, ids)
     return _lines(page, names), page.next_cursor
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from keystile.hub import text
 from keystile.hub.audit.schemas import AuditPage, Wanted
@@ -11,7 +11,6 @@ from keystile.hub.errors import Faults
 from keystile.hub.tenants.service import require_tenant
 from keystile.store import audit, keys, operators
 from keystile.store.pool import Connection
-from keystile.store.records import AuditRow
 
 
 def wanted(
@@ -49,11 +48,11 @@ async def page(
     return AuditPage(items=rows, next_cursor=following)
 
 
-async def names(
-    connection: Connection, caller: Caller, rows: Sequence[AuditRow], *, tenant: str | None
-) -> dict[str, str]:
-    """What people call the keys and operators in these rows, by id, as far as the tenant may know them."""
-    acting = caller.acting_for(tenant)
-    ids = {name for row in rows for name in (row.actor, row.target)}
-    found = await keys.names(connection, sorted(filter(text.is_key_id, ids)), acting)
-    return found | await operators.names(connection, sorted(filter(text.is_operator_id, ids)), acting)
+async def names(connection: Connection, caller: Caller, tenant: str | None, ids: Collection[str]) -> dict[str, str]:
+    """What people call keys and operators: names and addresses by id, as far as the tenant may know them.
+
+    Those of the home tenant have names too, since they act in every tenant. Others are left out.
+    """
+    acting = await require_tenant(connection, caller.acting_for(tenant))
+    wanted = sorted(ids)
+    return await operators.names(connection, wanted, acting) | await keys.names(connection, wanted, acting)
