@@ -276,6 +276,9 @@ class Writer:
     def set_catalogue(self, scopes: Sequence[str], tiers: Sequence[tuple[str, int, int]]) -> None:
         """Make the catalogue hold these scopes and tiers (name, requests per minute, burst)."""
 
+    def reserve(self, keys: int) -> None:
+        """Prepare for a load that ends with so many keys: what grows with them grows once, now."""
+
     def put(self, record: KeyRecord) -> None:
         """Add or change a key. A revoked key stays revoked."""
 

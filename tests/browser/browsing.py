@@ -90,7 +90,7 @@ async def watched(browser: Browser, look: Look, watch: Watch) -> AsyncIterator[P
 
 async def axe(page: Page) -> None:
     """Fail on whatever axe-core finds serious or critical."""
-    results = await Axe().run(page)
+    results = await Axe().run(page, options={"resultTypes": ["violations"]})
     found = [
         f"{violation['id']} ({violation['impact']}): {node['html'][:200]}\n  {node['failureSummary']}"
         for violation in results.response["violations"]

@@ -234,7 +234,7 @@ WRONG_QUERIES = {
 }
 
 
-@pytest.mark.parametrize(("path", "fields"), WRONG_QUERIES.items(), ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("path", "fields"), WRONG_QUERIES.items(), ids=[path[:60] for path in WRONG_QUERIES])
 async def test_wrong_queries(world: World, path: str, fields: set[str]) -> None:
     assert await refused(world, "GET", path, b"", 422, "invalid_request") == fields
 

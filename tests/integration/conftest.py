@@ -7,31 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from keystile.pepper import pepper_bytes
-from keystile.settings import DEFAULT_SCOPES, DEFAULT_TIERS, Settings
-from keystile.store import catalogue, tenants
+from keystile.settings import Settings
 from keystile.store.embedded import EmbeddedPostgres
 from keystile.store.pool import Connection, connect
 from tests.databases.backup import Backup
+from tests.integration.machine import prepared
 
 
 @pytest.fixture
 async def settings(tmp_path: Path, database_url: str, conn: Connection) -> Settings:
     """Settings for an agent of the test's own, on a database with the default catalogue and a home tenant."""
-    made = Settings(
-        data=tmp_path,
-        database_url=database_url,
-        segment=tmp_path / "gate",
-        capacity=1_000,
-        poll_interval_ms=50,
-        stale_after_ms=1_000,
-        flush_interval_ms=50,
-    )
-    pepper_bytes(made, create=True)
-    async with conn.transaction():
-        await catalogue.apply(conn, DEFAULT_SCOPES, DEFAULT_TIERS)
-        await tenants.insert(conn, "home", "Home", home=True)
-    return made
+    return await prepared(conn, tmp_path, database_url, stale_after_ms=1_000)
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 from keystile import Gate, digest, mint, new_key_id
 from keystile._core import KeyRecord, Writer, boottime
 from keystile.agent.flusher import Flusher
 from keystile.catalogue_settings import DEFAULT_SCOPES, DEFAULT_TIERS
+from keystile.pepper import pepper_bytes
 from keystile.settings import Settings
 from keystile.store import catalogue, keys, tenants
 from keystile.store.pool import Connection
@@ -60,9 +62,19 @@ class Machine:
 
 
 async def furnish(conn: Connection) -> None:
+    """The default catalogue and a home tenant."""
     async with conn.transaction():
         await catalogue.apply(conn, DEFAULT_SCOPES, DEFAULT_TIERS)
         await tenants.insert(conn, "home", "Home", home=True)
+
+
+async def prepared(conn: Connection, folder: Path, url: str, **changes: Any) -> Settings:
+    """Settings, but for `changes`, of an agent with its files in `folder`; `conn`'s database is furnished for it."""
+    defaults = {"capacity": 1_000, "poll_interval_ms": 50, "flush_interval_ms": 50}
+    settings = Settings(data=folder, database_url=url, segment=folder / "gate", **{**defaults, **changes})
+    pepper_bytes(settings, create=True)
+    await furnish(conn)
+    return settings
 
 
 async def total(conn: Connection, key_id: str) -> tuple[int, int, int]:

@@ -80,7 +80,7 @@ async def test_what_was_revoked_since_stays_revoked(
     assert rows[kept]["revoked_at"] is None
     trail, _ = await audit.page(new, "home", target=leaked)
     assert [(row.actor, row.action, row.detail) for row in trail] == [
-        (restore.ACTOR, "key.revoke", {"reason": "leaked"})
+        (restore.ACTOR, "key.revoke", {"reason": "leaked", "again": True})
     ]
     assert await new.fetchval("SELECT epoch FROM feed_clock") != epoch
     assert await quarantine.state(new) is None

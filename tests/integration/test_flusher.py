@@ -12,16 +12,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from keystile import Gate, digest, mint, new_key_id
+from keystile import Gate
 from keystile.agent.agent import Agent
-from keystile.pepper import pepper_bytes
-from keystile.settings import Settings, segment_path
-from keystile.store import keys
+from keystile.settings import segment_path
 from keystile.store.embedded import EmbeddedPostgres
 from keystile.store.migrate import migrate
 from keystile.store.pool import CLIENT_FAILURES, Connection, connect
-from keystile.store.records import NewKey
-from tests.integration.machine import Machine, furnish, total
+from tests.integration.following import issue
+from tests.integration.machine import Machine, furnish, prepared, total
 from tests.integration.relay import relayed
 
 CUTS = int(os.environ.get("KEYSTILE_TEST_CUTS", "20"))
@@ -76,6 +74,19 @@ async def test_sending_differences_would_count_twice(machine: Machine, conn: Con
                     await own.close()
     assert relay.cuts == CUTS
     assert await conn.fetchval("SELECT requests FROM usage_totals") == 2 * CUTS
+
+
+async def test_where_nothing_was_used_nothing_is_written(machine: Machine, conn: Connection) -> None:
+    _, secret = await machine.key(conn)
+    flusher = machine.flusher()
+    assert await flusher.try_flush()
+    assert await conn.fetch("SELECT FROM gates") == []
+    machine.gate.check(secret)
+    assert await flusher.try_flush()
+    before = await conn.fetchrow("SELECT xmin, * FROM gates")
+    assert await flusher.try_flush()
+    assert await conn.fetchrow("SELECT xmin, * FROM gates") == before
+    flusher.close()
 
 
 # A database that goes back in time
@@ -183,29 +194,10 @@ async def test_all_counts_arrive_once_when_the_database_is_back(tmp_path: Path, 
     away_s = float(os.environ.get("KEYSTILE_TEST_AWAY_S", "5"))
     server = EmbeddedPostgres(tmp_path / "data")
     await server.start()
-    settings = Settings(
-        data=tmp_path / "data",
-        database_url=server.url,
-        segment=tmp_path / "gate",
-        capacity=1_000,
-        poll_interval_ms=50,
-        stale_after_ms=500,
-        flush_interval_ms=50,
-        stale_policy="allow",
-    )
-    pepper_bytes(settings, create=True)
     conn = await connect(server.url)
     await migrate(conn)
-    await furnish(conn)
-    secrets = {}
-    for _ in range(5):
-        secret, key_id = mint(), new_key_id()
-        secrets[key_id] = secret
-        new = NewKey(
-            id=key_id, tenant="home", name="A key", start=secret[:8], last4=secret[-4:], scopes=["PSA"],
-            digest=digest(secret, pepper_bytes(settings)[0]), tier="Enterprise", created_by="test",
-        )  # fmt: skip
-        await keys.insert(conn, new)
+    settings = await prepared(conn, tmp_path / "data", server.url, stale_after_ms=500, stale_policy="allow")
+    secrets = dict([await issue(conn, settings) for _ in range(5)])
     agent = asyncio.create_task((keeper := Agent(settings, server.url)).run())
     await asyncio.wait_for(keeper.ready.wait(), 20)
     gate = Gate.attach(segment_path(settings))

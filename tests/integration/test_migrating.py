@@ -10,29 +10,18 @@ import pytest
 from keystile import Gate
 from keystile.agent.agent import Agent
 from keystile.errors import StoreError
-from keystile.pepper import pepper_bytes
 from keystile.settings import Settings, segment_path
 from keystile.store import migrate as migrations
 from keystile.store.pool import Connection, connect
 from keystile.store.records import Migration
-from tests.integration.machine import furnish
+from tests.integration.machine import prepared
 
 STALE_AFTER_S = 1.6
 
 
 @pytest.fixture
 async def settings(tmp_path: Path, database_url: str, conn: Connection) -> Settings:
-    made = Settings(
-        data=tmp_path,
-        database_url=database_url,
-        segment=tmp_path / "gate",
-        capacity=1_000,
-        poll_interval_ms=50,
-        stale_after_ms=int(STALE_AFTER_S * 1_000),
-    )
-    pepper_bytes(made, create=True)
-    await furnish(conn)
-    return made
+    return await prepared(conn, tmp_path, database_url, stale_after_ms=int(STALE_AFTER_S * 1_000))
 
 
 @pytest.fixture

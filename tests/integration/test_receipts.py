@@ -194,12 +194,14 @@ async def test_a_long_flush_does_not_delay_a_report(
     settings: Settings, conn: Connection, database_url: str, eventually: Eventually
 ) -> None:
     """Somebody holds the gate's row for usage, as an agent does that hangs in the middle of a flush."""
+    _, secret = await issue(conn, settings)
     async with running(settings):
+        gate = Gate.attach(segment_path(settings))
+        assert gate.check(secret)
         await eventually(lambda: conn.fetchval("SELECT EXISTS (SELECT FROM gates)"))
         holding = conn.transaction()
         await holding.start()
         await conn.execute("SELECT * FROM gates FOR UPDATE")
-        gate = Gate.attach(segment_path(settings))
         watching = await connect(database_url)
         try:
             (before,) = await receipts.every(watching)

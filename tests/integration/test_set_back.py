@@ -11,15 +11,15 @@ import pytest
 
 from keystile import Gate
 from keystile.agent.tombstones import Tombstones, tombstones_path
-from keystile.pepper import pepper_bytes
-from keystile.settings import DEFAULT_SCOPES, DEFAULT_TIERS, Settings, segment_path
-from keystile.store import catalogue, feed, keys, receipts, tenants
+from keystile.settings import Settings, segment_path
+from keystile.store import feed, keys, receipts
 from keystile.store.migrate import migrate
 from keystile.store.pool import Connection, connect
 from keystile.store.receipts import Report
 from tests.databases.backup import Backup, is_revoked, revoked_and_forgotten, watched
 from tests.databases.standby import Pair, streaming_pair
 from tests.integration.following import issue, running
+from tests.integration.machine import prepared
 
 Eventually = Callable[..., Awaitable[None]]
 
@@ -97,18 +97,7 @@ async def pair_with_a_key(pair: Pair, folder: Path, eventually: Eventually) -> t
     """A primary with a schema and one key, which the standby has too; settings that lead there over the line."""
     conn = await connect(pair.primary.url)
     await migrate(conn)
-    settings = Settings(
-        data=folder,
-        database_url=pair.line.url,
-        segment=folder / "gate",
-        capacity=1_000,
-        poll_interval_ms=50,
-        stale_after_ms=1_500,
-    )
-    pepper_bytes(settings, create=True)
-    async with conn.transaction():
-        await catalogue.apply(conn, DEFAULT_SCOPES, DEFAULT_TIERS)
-        await tenants.insert(conn, "home", "Home", home=True)
+    settings = await prepared(conn, folder, pair.line.url, stale_after_ms=1_500)
     key_id, secret = await issue(conn, settings)
     await conn.close()
     await pair.in_step(eventually)

@@ -104,6 +104,11 @@ def test_the_console_asks_services_and_never_the_store(module: str) -> None:
     assert not found - {name for name in found if name.startswith("keystile.store.records")}
 
 
+@pytest.mark.parametrize("name", ["assets", "charts", "environment", "format", "security", "shell"])
+def test_what_pages_stand_on_knows_neither_the_hub_nor_the_framework(name: str) -> None:
+    assert not within(reached_from(f"{CONSOLE}.{name}"), HUB, "litestar")
+
+
 SERVICES = [module for module in members(HUB) if module.endswith(".service")]
 
 

@@ -1,6 +1,5 @@
 //! The gate grows while it is in use: no key is missed, nothing is allocated that is not given back.
 
-#[expect(dead_code, reason = "this test needs a part of it")]
 mod common;
 
 use common::{SECOND, START, World, at, options};
@@ -213,4 +212,30 @@ fn the_ceiling_is_reached_with_two_secrets_for_each_key() {
     let (_, record) = world.record();
     assert!(matches!(world.writer.put(&record, at(START)), Err(SegmentError::Full(1_000))));
     assert!(secrets.iter().all(|secret| world.check(secret, "PSA", START).allowed()));
+}
+
+/// The numbers of the keys with which the file took more memory or less.
+fn steps(world: &mut World, keys: u64) -> Vec<u64> {
+    let mut step = |n: &u64| {
+        let ((_, record), before) = (world.record(), taken(world));
+        world.writer.put(&record, at(START + n * SECOND)).unwrap();
+        taken(world) != before
+    };
+    (1..=keys).filter(|n| step(n)).collect()
+}
+
+#[test]
+fn a_load_that_was_announced_makes_room_once() {
+    let (mut announced, mut bit_by_bit, mut small) = (world(), world(), World::new());
+    announced.writer.reserve(9_000, at(START));
+    // Slots come 4 096 at a time; the first index goes when the next one has been in use for a second.
+    assert_eq!(steps(&mut announced, 9_000), [1, 4_097, 8_193]);
+    assert!(steps(&mut bit_by_bit, 9_000).len() > 8);
+    assert_eq!(taken(&announced), taken(&bit_by_bit));
+    // What is there already takes nothing; and there is never more to come than fits.
+    announced.writer.reserve(9_000, at(START + 20_000 * SECOND));
+    assert_eq!(taken(&announced), taken(&bit_by_bit));
+    let before = taken(&small);
+    small.writer.reserve(usize::MAX, at(START));
+    assert_eq!(taken(&small) - before, 32_768 * 8);
 }

@@ -99,6 +99,14 @@ impl Writer {
         self.with(py, |writer| writer.set_catalogue(&scopes, &tiers, now))
     }
 
+    fn reserve(&self, py: Python<'_>, keys: usize) -> PyResult<()> {
+        let now = now();
+        self.with(py, |writer| {
+            writer.reserve(keys, now);
+            Ok(())
+        })
+    }
+
     fn put(&self, py: Python<'_>, record: &Bound<'_, KeyRecord>) -> PyResult<()> {
         let (now, record) = (now(), &record.get().inner);
         self.with(py, |writer| writer.put(record, now))

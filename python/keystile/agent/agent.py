@@ -131,7 +131,7 @@ class Agent:
         async with asyncio.TaskGroup() as tasks:
             beside = [
                 tasks.create_task(flusher.run(), name="flusher"),
-                tasks.create_task(Housekeeper(self._url).run(), name="housekeeper"),
+                tasks.create_task(Housekeeper(self._settings, self._url).run(), name="housekeeper"),
                 tasks.create_task(self._announce(follower), name="announcer"),
             ]
             await follower.run()

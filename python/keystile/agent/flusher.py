@@ -12,8 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
-from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 import asyncpg
@@ -21,7 +19,7 @@ import asyncpg
 from keystile._core import Writer
 from keystile.agent.records import usage_row
 from keystile.settings import Settings
-from keystile.store import gates, partitions, usage
+from keystile.store import usage
 from keystile.store.partitions import retention_of
 from keystile.store.pool import FAILURES, connect
 
@@ -29,8 +27,6 @@ logger = logging.getLogger(__name__)
 
 _DEADLINE_S = 20.0
 _ROWS_PER_FLUSH = 10_000
-_HOUSEKEEPING_S = 600.0
-"""How often old usage is looked for; it is dropped by the month and by the day."""
 
 _Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -46,28 +42,22 @@ class Flusher:
         self._retention = retention_of(settings)
         self._conn: _Connection | None = None
         self._flushes = 0
-        self._next_housekeeping_s = 0.0
 
     async def run(self) -> None:
         """Flush at each interval until cancelled; what fails is kept, logged and tried again."""
         while True:
             await asyncio.sleep(self._interval_s)
-            if await self.try_flush() and time.monotonic() >= self._next_housekeeping_s:
-                self._next_housekeeping_s = time.monotonic() + _HOUSEKEEPING_S
-                await self._try("old usage cannot be dropped: %s", self._keep_house)
+            await self.try_flush()
 
     async def try_flush(self) -> bool:
         """Flush once; False, with nothing lost, if the database could not take it."""
-        return await self._try("usage cannot be written: %s; it is kept", self._flush)
-
-    async def _try(self, complaint: str, work: Callable[[_Connection], Awaitable[None]]) -> bool:
         try:
             async with asyncio.timeout(_DEADLINE_S):
                 if self._conn is None or self._conn.is_closed():
                     self._conn = await connect(self._url)
-                await work(self._conn)
+                await self._flush(self._conn)
         except FAILURES as error:
-            logger.warning(complaint, str(error) or type(error).__name__)
+            logger.warning("usage cannot be written: %s; it is kept", str(error) or type(error).__name__)
             self.close()
             return False
         except asyncio.CancelledError:
@@ -99,7 +89,6 @@ class Flusher:
                 done += len(part)
         finally:
             self._writer.undrain([row.key_id for row in rows[done:]])
-        await gates.seen(conn, gate_id, self._machine, self._writer.gate().applied_revision)
 
     def _is_behind(self, stored: int) -> bool:
         """Whether the store has fewer flushes than it once said; then it starts from there."""
@@ -108,9 +97,3 @@ class Flusher:
         logger.warning("the database has lost %d flushes of usage; sending all counters again", self._flushes - stored)
         self._flushes = stored
         return True
-
-    async def _keep_house(self, conn: _Connection) -> None:
-        """Room for tomorrow is made even where nothing is used; what is too old goes."""
-        await partitions.make_room(conn, (), self._retention)
-        for name in await partitions.drop_old(conn, self._retention):
-            logger.info("dropped %s, which is older than usage is kept", name)

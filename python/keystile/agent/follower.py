@@ -30,11 +30,12 @@ from keystile.settings import Settings
 from keystile.store import feed, keys, quarantine, receipts
 from keystile.store.pool import FAILURES, connect
 from keystile.store.receipts import Position, Registration, Report
-from keystile.store.records import Poll, Snapshot
+from keystile.store.records import Poll, Revocation, Snapshot
 
 logger = logging.getLogger(__name__)
 
 _KEYS_AT_ONCE = 200
+_ACTOR = "agent"
 _REASON = "Revoked before; the database had lost it."
 
 _Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -222,11 +223,11 @@ class Follower:
         """Keys that the database has forgotten to be revoked are refused here already; now everywhere."""
         forgotten = self._loader.forgotten
         while forgotten:
-            some = dict(islice(forgotten.items(), _KEYS_AT_ONCE))
+            some = [Revocation(*known, _REASON) for known in islice(forgotten.items(), _KEYS_AT_ONCE)]
             async with asyncio.timeout(self._deadline_s):
-                revoked = await keys.reassert(conn, some, _REASON)
-            for key_id in some:
-                del forgotten[key_id]
+                revoked = await keys.reassert(conn, _ACTOR, some)
+            for known in some:
+                del forgotten[known.id]
             logger.error("the database had forgotten %d revocations; they are made again", len(revoked))
 
     async def _snapshot(self, conn: _Connection) -> Snapshot:

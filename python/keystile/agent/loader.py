@@ -42,6 +42,8 @@ class Loader:
     async def load(self, snapshot: Snapshot) -> None:
         """Make the segment hold exactly what the database holds. Keys that stay are never missing meanwhile."""
         self._writer.set_catalogue(snapshot.scopes, snapshot.tiers)
+        # In a thread: where many keys are known already it takes a while, and heartbeats and leases must go on.
+        await asyncio.to_thread(self._writer.reserve, len(snapshot.keys))
         progress = Progress("loading keys")
         for count, key in enumerate(snapshot.keys, start=1):
             if not self._put(key):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import asyncpg
@@ -11,7 +10,7 @@ import asyncpg
 from keystile.errors import BadCursor, StoreError
 from keystile.store.cursors import decode_cursor, encode_cursor
 from keystile.store.pool import Connection
-from keystile.store.records import Headline, KeyRow, NewKey
+from keystile.store.records import Headline, KeyRow, NewKey, Revocation
 from keystile.store.rows import part
 from keystile.store.sql import sql
 
@@ -132,11 +131,15 @@ async def revoke(conn: Connection, key_id: str, tenant: str | None, reason: str 
     return None if record is None else KeyRow(**record)
 
 
-async def reassert(conn: Connection, revoked: Mapping[str, datetime], reason: str) -> list[str]:
-    """Revoke keys again that this database has forgotten to be; the ids of those that it had. On disk on return."""
+async def reassert(conn: Connection, actor: str, revocations: Sequence[Revocation]) -> list[str]:
+    """Revoke keys again that this database has forgotten to be; the ids of those that it had. On disk on return.
+
+    `actor` is who the audit trail names.
+    """
+    columns = [[getattr(one, field) for one in revocations] for field in Revocation.__struct_fields__]
     async with conn.transaction():
         await conn.execute("SET LOCAL synchronous_commit = on")
-        records = await conn.fetch(sql("key_reassert"), list(revoked), list(revoked.values()), reason)
+        records = await conn.fetch(sql("key_reassert"), *columns, actor)
     return [record["target"] for record in records]
 
 

@@ -50,6 +50,14 @@ class NewKey(Struct, frozen=True, kw_only=True):
         return f"NewKey(id={self.id!r}, tenant={self.tenant!r})"
 
 
+class Revocation(Struct, frozen=True):
+    """That a key was revoked, as somebody remembers it."""
+
+    id: str
+    at: datetime
+    reason: str | None
+
+
 class GateKey(Struct, frozen=True, kw_only=True):
     """What a gate needs to know of a key."""
 
@@ -259,16 +267,6 @@ class AuditRow(Struct, frozen=True, kw_only=True):
     target: str
     detail: dict[str, Any]
     request_id: str | None
-
-
-class GateRow(Struct, frozen=True, kw_only=True):
-    """A gate that has reported, and the last revision it had applied then."""
-
-    id: bytes
-    machine: str
-    first_seen: datetime
-    last_seen: datetime
-    applied_rev: int
 
 
 class Migration(Struct, frozen=True, kw_only=True):

@@ -17,10 +17,11 @@ import asyncpg
 from msgspec import Struct
 
 from keystile.errors import StoreError
-from keystile.store import audit, quarantine
+from keystile.store import keys, quarantine
 from keystile.store.migrate import migrate
 from keystile.store.pg_tools import find_tool, run_tool, without_password
 from keystile.store.pool import FAILURES, Connection, connect
+from keystile.store.records import Revocation
 from keystile.store.sql import sql
 
 ACTOR = "db restore"
@@ -86,7 +87,7 @@ async def restore(place: Place, file: Path, *, confirm_loss: bool = False) -> Re
                 if missing is None or confirm_loss:
                     missing = None
                     await quarantine.lift(conn)
-                keys = await conn.fetchval(sql("restore_keys"))
+                count = await conn.fetchval(sql("restore_keys"))
             finally:
                 await conn.close()
             await _exchange(admin, place, fresh, before)
@@ -96,7 +97,7 @@ async def restore(place: Place, file: Path, *, confirm_loss: bool = False) -> Re
     async with _connected(place.url) as conn:
         late, _ = await _carry_over(named(place.url, before), conn)
     again = sorted({*revoked, *late})
-    return Restored(keys=keys, revoked_again=again, rotated_since=rotated, kept_as=before, quarantined=missing)
+    return Restored(keys=count, revoked_again=again, rotated_since=rotated, kept_as=before, quarantined=missing)
 
 
 def named(url: str, database: str) -> str:
@@ -185,21 +186,10 @@ async def _carry_over(present_url: str, restored: Connection) -> tuple[list[str]
         return [], f"the present database cannot be read ({error})"
     unknown = await restored.fetchval(sql("restore_unknown"), [row["id"] for row in rows])
     missing = f"{unknown} keys of the backup are not in the present database" if unknown else None
-    revoked = [row for row in rows if row["revoked_at"] is not None]
-    columns = [[row[name] for row in revoked] for name in ("id", "revoked_at", "revoked_reason")]
-    async with restored.transaction():
-        again = await restored.fetch(sql("restore_revoke"), *columns)
-        for row in again:
-            await audit.write(
-                restored,
-                actor=ACTOR,
-                tenant=row["tenant"],
-                action="key.revoke",
-                target=row["id"],
-                detail={"reason": row["revoked_reason"]},
-                request_id=None,
-            )
-    return [row["id"] for row in again], missing
+    revoked = [
+        Revocation(row["id"], row["revoked_at"], row["revoked_reason"]) for row in rows if row["revoked_at"] is not None
+    ]
+    return await keys.reassert(restored, ACTOR, revoked), missing
 
 
 async def _rotated_since(present_url: str, restored: Connection) -> list[str]:

@@ -10,8 +10,9 @@ import asyncpg
 import pytest
 
 from keystile.errors import StoreError
-from keystile.store import keys
+from keystile.store import audit, keys
 from keystile.store.pool import Connection, connect
+from keystile.store.records import Revocation
 
 LATER = datetime.now(UTC) + timedelta(days=30)
 PAST = datetime.now(UTC) - timedelta(days=1)
@@ -110,6 +111,29 @@ async def test_revoking_is_for_good_and_keeps_the_first_reason(db: Connection, n
     assert first.revoked_reason == "leaked"
     with pytest.raises(asyncpg.RestrictViolationError):
         await db.execute("UPDATE keys SET revoked_at = NULL WHERE id = $1", row.id)
+
+
+async def test_revocations_that_were_forgotten_are_made_again(db: Connection, new_key: Any) -> None:
+    """With the time and the reason they had; what is revoked already, or gone, is left alone and not noted."""
+    lost, foreign, known = [await keys.insert(db, new_key(tenant=name)) for name in ("acme", "globex", "acme")]
+    before = await keys.revoke(db, known.id, None, "known")
+    reasons = {lost.id: "leaked", foreign.id: None, known.id: "other", new_key().id: "of a key that is gone"}
+    told = [Revocation(key_id, PAST, reason) for key_id, reason in reasons.items()]
+    for expected in ({lost.id, foreign.id}, set()):
+        assert set(await keys.reassert(db, "db restore", told)) == expected
+    again = [await keys.get(db, key_id, None) for key_id in (lost.id, foreign.id)]
+    assert [(row.revoked_at, row.revoked_reason) for row in again if row is not None] == [
+        (PAST, "leaked"),
+        (PAST, None),
+    ]
+    assert await keys.get(db, known.id, None) == before
+    rows, _ = await audit.page(db, None)
+    assert {(row.actor, row.action) for row in rows} == {("db restore", "key.revoke")}
+    assert {row.target: (row.tenant, row.detail) for row in rows} == {
+        lost.id: ("acme", {"reason": "leaked", "again": True}),
+        foreign.id: ("globex", {"reason": None, "again": True}),
+    }
+    assert len(rows) == 2
 
 
 async def test_rotation_keeps_the_old_secret_for_the_overlap(db: Connection, new_key: Any) -> None:

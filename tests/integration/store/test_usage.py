@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from keystile.store import keys, usage
@@ -132,6 +133,23 @@ async def test_an_empty_flush_and_a_key_twice(db: Connection, key: KeyRow) -> No
     await usage.flush(db, GATE, "m", [])
     await usage.flush(db, GATE, "m", [UsageRow(key_id=key.id, requests=2), UsageRow(key_id=key.id, requests=7)])
     assert (await report(db, key)).total_requests == 7
+
+
+async def test_a_gate_is_noted_with_its_last_flush(db: Connection) -> None:
+    assert await usage.flushes(db, GATE) == 0
+    assert await usage.flush(db, GATE, "one", []) == 1
+    first = await db.fetchrow("SELECT machine, last_seen FROM gates")
+    assert await usage.flush(db, GATE, "renamed", []) == await usage.flushes(db, GATE) == 2
+    again = await db.fetchrow("SELECT machine, last_seen FROM gates")
+    assert first is not None
+    assert again is not None
+    assert (first["machine"], again["machine"]) == ("one", "renamed")
+    assert again["last_seen"] > first["last_seen"]
+
+
+async def test_a_gates_id_has_16_bytes(db: Connection) -> None:
+    with pytest.raises(asyncpg.CheckViolationError):
+        await usage.flush(db, b"short", "one", [])
 
 
 async def test_headlines_are_the_tenants_own(db: Connection, key: KeyRow, new_key: Any) -> None:

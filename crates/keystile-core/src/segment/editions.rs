@@ -1,8 +1,8 @@
 //! Which index is in use, and how another takes its place without a pause.
 //!
-//! There are two areas for an index, and they take turns. The writer fills the one that is not in use with the
-//! entries of the other, in as much room as they need, and then one store of the *edition* makes it the index. Readers take what
-//! they find: the slot's whole digest decides. Who finds nothing asks whether the edition is still the same, since
+//! There are two areas for an index, and they take turns. The writer fills the one that is not in use with the entries
+//! of the other, in as much room as they need, and then one store of the *edition* makes it the index. Readers take
+//! what they find: the slot's whole digest decides. Who finds nothing asks whether the edition is still the same, since
 //! under the one before the area may have been emptied, or even filled anew, and goes on in the new one if not. The
 //! edition counts, so that it is never the same again.
 

@@ -4,7 +4,7 @@ use super::catalogue::{SCOPES, TENANTS, TIERS};
 use super::file::{Identity, Segment, io_error};
 use super::header::Header;
 use super::index::Index;
-use super::keeper::renew_index;
+use super::index_keeper::renew_index;
 use super::layout::{
     BUDGET_AT, CHUNK_SLOTS, COLD_WORDS, HOT_WORDS, MAGIC, SCOPES_AT, TENANT_WORDS, TENANTS_AT, VERSION, WORD, head,
 };

@@ -10,12 +10,13 @@
 //! slot), slots (facts of each key), then buckets, counters and the budget of failed attempts.
 
 pub(crate) mod catalogue;
+mod catalogue_keeper;
 mod counts;
 mod editions;
 mod file;
 mod header;
 mod index;
-mod keeper;
+mod index_keeper;
 mod layout;
 mod lock;
 mod making;

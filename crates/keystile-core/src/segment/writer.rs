@@ -1,21 +1,20 @@
 //! The writer: the one process of a machine that changes what its gate knows.
 
-use super::catalogue::{self, Names, SCOPES, TENANTS, TIERS};
+use super::catalogue_keeper::CatalogueKeeper;
 use super::file::{Identity, Segment};
 use super::header::Header;
-use super::keeper::IndexKeeper;
-use super::layout::{CHUNK_SLOTS, WORD, head};
+use super::index_keeper::IndexKeeper;
+use super::layout::{CHUNK_SLOTS, head};
 use super::lock::Lock;
 use super::making::adopt_or_make;
 use super::slots::{Facts, Slot};
 use super::{Result, SegmentError};
-use crate::bucket::{self, Instant};
+use crate::bucket::Instant;
 use crate::digest::Pepper;
 use crate::key_id::KeyId;
 use crate::lease;
 use crate::quota::Quota;
-use crate::record::{KeyRecord, MAX_TENANT_LEN, State, flag};
-use crate::scope::{ScopeSet, is_name};
+use crate::record::{KeyRecord, State, flag};
 use crate::secret::Prefix;
 use crate::usage::Usage;
 use std::collections::{HashMap, HashSet};
@@ -43,9 +42,9 @@ pub struct Options {
 /// The right to write a machine's segment, held as long as the value lives.
 pub struct Writer {
     segment: Arc<Segment>,
+    catalogue: CatalogueKeeper,
     index: IndexKeeper,
     by_id: HashMap<KeyId, u32>,
-    tenants: HashMap<String, u16>,
     lock: Lock,
 }
 
@@ -59,8 +58,9 @@ impl Writer {
     pub fn open(path: &Path, options: &Options, identity: &Identity) -> Result<Self> {
         let lock = Lock::take(path, identity.uid)?;
         let segment = Arc::new(adopt_or_make(path, options, identity)?);
-        let index = IndexKeeper::adopt(&segment)?;
-        let mut writer = Self { segment, index, by_id: HashMap::new(), tenants: HashMap::new(), lock };
+        let (catalogue, index) = (CatalogueKeeper::adopt(&segment), IndexKeeper::adopt(&segment)?);
+        let by_id = HashMap::with_capacity(segment.used() as usize);
+        let mut writer = Self { segment, catalogue, index, by_id, lock };
         writer.configure(options)?;
         writer.adopt();
         Ok(writer)
@@ -105,10 +105,6 @@ impl Writer {
     /// Learns what a writer before this one left, mends what it was changing when it died, and marks every counter as
     /// not yet reported.
     fn adopt(&mut self) {
-        let facts = self.segment.facts();
-        for place in 0..TENANTS.len(facts) {
-            self.tenants.insert(TENANTS.get(facts, place), place as u16);
-        }
         for slot in 0..self.segment.used() {
             let found = self.writable_slot(slot);
             if found.is_torn() {
@@ -134,38 +130,15 @@ impl Writer {
     /// # Errors
     /// If a name is malformed, or there are more than 64 of a kind over the segment's life.
     pub fn set_catalogue(&self, scopes: &[String], tiers: &[(String, Quota)], now: Instant) -> Result<()> {
-        for name in scopes {
-            self.place_of(SCOPES, name, |_| ())?;
-        }
-        let facts = self.segment.writable_facts();
-        for (name, quota) in tiers {
-            let place = self.place_of(TIERS, name, |place| catalogue::set_quota(facts, place, *quota))?;
-            let old = catalogue::quota(facts, place as u8);
-            if old != *quota {
-                let has_it = |slot: &u32| self.segment.slot(*slot).state().tier() == place as u8;
-                let slots: Vec<_> = (0..self.segment.used()).filter(has_it).collect();
-                let publish = || catalogue::set_quota(facts, place, *quota);
-                self.requota(&slots, &old, quota, now, publish);
-            }
-        }
-        Ok(())
+        self.catalogue.set(scopes, tiers, now)
     }
 
-    fn place_of(&self, names: Names, name: &str, fill: impl FnOnce(usize)) -> Result<usize> {
-        let facts = self.segment.writable_facts();
-        if let Some(place) = names.find(facts, name) {
-            return Ok(place);
-        }
-        if !is_name(name) || names.len(facts) >= names.max {
-            return Err(SegmentError::Invalid(format!("no room for the scope or tier {name:?}, or no name for one")));
-        }
-        Ok(names.add(facts, name, fill))
-    }
-
-    /// Changes the quota of `slots` by `publish`; see [`bucket::change_quota`].
-    fn requota(&self, slots: &[u32], old: &Quota, new: &Quota, now: Instant, publish: impl FnOnce()) {
-        let cells = slots.iter().map(|slot| self.segment.counts().bucket(*slot));
-        bucket::change_quota(cells, now, old, new, publish);
+    /// Prepares for a load that ends with so many `keys`: what grows with them grows once, now, and not again and again
+    /// while they come. Where there is no memory for that yet, nothing is lost.
+    pub fn reserve(&mut self, keys: usize, now: Instant) {
+        let more = keys.min(self.segment.capacity() as usize).saturating_sub(self.by_id.len());
+        self.by_id.reserve(more);
+        self.index.reserve(more, now);
     }
 
     /// Makes the segment hold `record`, new or changed. A revoked key stays revoked whatever the record says.
@@ -173,16 +146,7 @@ impl Writer {
     /// # Errors
     /// If the record names an unknown scope or tier, or there is no room for a new key; the segment is then as before.
     pub fn put(&mut self, record: &KeyRecord, now: Instant) -> Result<()> {
-        let (scopes, tier) = self.places_of(record)?;
-        let tenant = self.tenant(&record.tenant)?;
-        let mut facts = Facts {
-            id: record.id,
-            state: State::new(tenant, tier, flags(record)),
-            scopes,
-            expires_at_ns: record.expires_at_ns,
-            digest: record.digest,
-            previous: record.previous,
-        };
+        let mut facts = self.catalogue.facts_of(record)?;
         match self.by_id.get(&record.id) {
             Some(&slot) => {
                 let before = self.segment.slot(slot).facts();
@@ -191,37 +155,6 @@ impl Writer {
             }
             None => self.add(&facts, now),
         }
-    }
-
-    fn places_of(&self, record: &KeyRecord) -> Result<(ScopeSet, u8)> {
-        let facts = self.segment.facts();
-        let mut scopes = ScopeSet::default();
-        for name in &record.scopes {
-            let scope = catalogue::scope(facts, name)
-                .ok_or_else(|| SegmentError::Invalid(format!("{} has the unknown scope {name:?}", record.id)))?;
-            scopes = scopes.with(scope);
-        }
-        let tier = TIERS
-            .find(facts, &record.tier)
-            .ok_or_else(|| SegmentError::Invalid(format!("{} has the unknown tier {:?}", record.id, record.tier)))?;
-        Ok((scopes, tier as u8))
-    }
-
-    fn tenant(&mut self, name: &str) -> Result<u16> {
-        if let Some(place) = self.tenants.get(name) {
-            return Ok(*place);
-        }
-        if name.is_empty() || name.len() > MAX_TENANT_LEN || name.contains('\0') {
-            return Err(SegmentError::Invalid(format!("a tenant id has 1 to {MAX_TENANT_LEN} bytes, not {name:?}")));
-        }
-        let facts = self.segment.writable_facts();
-        if TENANTS.len(facts) >= TENANTS.max {
-            return Err(SegmentError::TooManyTenants(TENANTS.max));
-        }
-        self.segment.allocate(TENANTS.next_byte(facts), 8 * WORD as u64)?;
-        let place = TENANTS.add(facts, name, |_| ()) as u16;
-        self.tenants.insert(name.into(), place);
-        Ok(place)
     }
 
     fn add(&mut self, facts: &Facts, now: Instant) -> Result<()> {
@@ -242,13 +175,7 @@ impl Writer {
 
     fn change(&mut self, slot: u32, before: &Facts, after: &Facts, now: Instant) -> Result<()> {
         self.index.make_room(after, slot, now)?;
-        let write = || self.writable_slot(slot).write(after);
-        if before.state.tier() == after.state.tier() {
-            write();
-        } else {
-            let quota = |state: State| catalogue::quota(self.segment.facts(), state.tier());
-            self.requota(&[slot], &quota(before.state), &quota(after.state), now, write);
-        }
+        self.catalogue.restate(slot, before.state, after.state, now, || self.writable_slot(slot).write(after));
         self.index.point(after, slot)?;
         for old in before.secrets() {
             if !after.secrets().any(|new| new.matches(&old)) {
@@ -339,9 +266,4 @@ impl Writer {
             self.segment.counts().mark(*slot);
         }
     }
-}
-
-fn flags(record: &KeyRecord) -> u64 {
-    let when = |set: bool, flag: u64| if set { flag } else { 0 };
-    when(record.revoked, flag::REVOKED) | when(record.disabled, flag::DISABLED)
 }

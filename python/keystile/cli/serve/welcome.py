@@ -29,6 +29,7 @@ class Welcome(msgspec.Struct, frozen=True):
         lines = [
             "Keystile is ready.",
             "",
+            f"  Hub            {url}",
             f"  Console        {url}/console",
             f"  API docs       {url}/docs",
             f"  Operator's key {key_file}" + ("" if key_file.exists() else " is missing; restore or rotate it"),

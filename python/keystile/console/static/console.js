@@ -94,13 +94,14 @@ function openDialog(title) {
 
 /** Shows a page's `data-dialog-content` in the dialog; where that fails, the link is simply followed. */
 async function fetchIntoDialog(link) {
+  const body = one("#dialog-body");
+  body.replaceChildren(); // what another link left there
   try {
     await htmx.ajax("GET", link.href, { source: link, target: "#dialog-body", select: "[data-dialog-content]", swap: "innerHTML" });
   } catch {
     location.assign(link.href);
     return;
   }
-  const body = one("#dialog-body");
   if (!one("[data-dialog-content]", body)) {
     location.assign(link.href);
     return;

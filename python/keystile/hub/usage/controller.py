@@ -12,6 +12,7 @@ from litestar.params import FromPath, QueryParameter
 from keystile.hub.context import Hub
 from keystile.hub.csv_lines import CSV, MEDIA_TYPE, attachment
 from keystile.hub.requests import HubRequest, Tenant, check_media_type
+from keystile.hub.rights import check_change
 from keystile.hub.usage import outcomes, service
 from keystile.hub.usage.csv_table import table
 from keystile.hub.usage.outcomes import OutcomesTaken
@@ -64,4 +65,5 @@ class UsageController(Controller):
         raw = await request.body()
         retention = retention_of(hub.settings)
         async with hub.reading(request) as call:
+            check_change(call.caller)
             return await outcomes.take(call.connection, call.caller, raw, retention)

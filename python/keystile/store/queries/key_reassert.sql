@@ -1,14 +1,14 @@
--- Revokes keys $1 again, as of $2, that a database which was set back takes for good; $3 is the reason that is noted.
--- Guarantee: the audit rows are in the same statement; keys that are revoked or gone are left alone. Cost: two rows
--- for each key. Keys are locked in order, so that several agents may do it at once.
+-- Revokes keys $1, of any tenant, again as of $2 for reasons $3, which this database takes for good; $4 is the actor of
+-- the audit rows. Guarantee: those are in the same statement; keys that are revoked or gone are left alone. Cost: two
+-- rows for each key. Keys are locked in order, so that several actors may do it at once.
 WITH known AS (
-    SELECT keys.id, keys.tenant, known.at
-    FROM unnest($1::text[], $2::timestamptz[]) AS known (id, at) JOIN keys ON keys.id = known.id
+    SELECT keys.id, known.at, known.reason
+    FROM unnest($1::text[], $2::timestamptz[], $3::text[]) AS known (id, at, reason) JOIN keys ON keys.id = known.id
     WHERE keys.revoked_at IS NULL ORDER BY keys.id FOR NO KEY UPDATE OF keys
 ), revoked AS (
-    UPDATE keys SET revoked_at = known.at, revoked_reason = $3::text FROM known
-    WHERE keys.id = known.id AND keys.revoked_at IS NULL RETURNING keys.id, keys.tenant
+    UPDATE keys SET revoked_at = known.at, revoked_reason = known.reason FROM known
+    WHERE keys.id = known.id AND keys.revoked_at IS NULL RETURNING keys.id, keys.tenant, keys.revoked_reason
 )
 INSERT INTO audit (actor, tenant, action, target, detail)
-SELECT 'agent', tenant, 'key.revoke', id, jsonb_build_object('reason', $3, 'again', true) FROM revoked
+SELECT $4::text, tenant, 'key.revoke', id, jsonb_build_object('reason', revoked_reason, 'again', true) FROM revoked
 RETURNING target

@@ -56,6 +56,14 @@ impl IndexKeeper {
         }
     }
 
+    /// Sees to it that so many more secrets can come without another index, if there is memory for it now.
+    pub(crate) fn reserve(&mut self, more: usize, now: Instant) {
+        if more > 0 && self.filled + more > self.index().len() / 2 {
+            // Without it the index grows when it must, and says so then.
+            _ = self.renew(more, now);
+        }
+    }
+
     /// Points a slot's secrets to it. There is room for them.
     pub(crate) fn point(&mut self, facts: &Facts, slot: u32) -> Result<()> {
         for digest in facts.secrets() {
