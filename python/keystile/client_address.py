@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, MutableMapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
+
+_HOST = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 
 UNIX_PEER = "unix"
 """What a peer without an address is called: one behind a Unix socket."""
@@ -42,8 +45,21 @@ class TrustedProxies:
         peer: str = client[0] if client and client[0] else UNIX_PEER
         if not self._any or not self._trusts(peer):
             return False
-        values = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
-        return len(values) == 1 and values[0].strip().lower() == b"https"
+        values = _values(scope, b"x-forwarded-proto")
+        return len(values) == 1 and values[0].lower() == "https"
+
+    def address(self, scope: MutableMapping[str, Any]) -> str | None:
+        """Where the client found us, as `https://host:port`: from `Host`, or from a trusted proxy's `X-Forwarded-Host`.
+
+        None for a client that sent no host, several, or none that could be one.
+        """
+        client = scope.get("client")
+        peer: str = client[0] if client and client[0] else UNIX_PEER
+        forwarded = _values(scope, b"x-forwarded-host") if self._any and self._trusts(peer) else []
+        hosts = forwarded or _values(scope, b"host")
+        if len(hosts) != 1 or _HOST.fullmatch(hosts[0]) is None:
+            return None
+        return f"{'https' if self.is_https(scope) else 'http'}://{hosts[0]}"
 
     def _trusts(self, peer: str) -> bool:
         if peer == UNIX_PEER:
@@ -57,8 +73,12 @@ class TrustedProxies:
 
 
 def _forwarded(scope: MutableMapping[str, Any]) -> list[str]:
-    values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    values = _values(scope, b"x-forwarded-for")
     return [hop.strip() for hop in ",".join(values).split(",")] if values else []
+
+
+def _values(scope: MutableMapping[str, Any], header: bytes) -> list[str]:
+    return [value.decode("latin-1").strip() for name, value in scope["headers"] if name == header]
 
 
 def _is_address(text: str) -> bool:

@@ -26,6 +26,7 @@ COMMANDS = {
     "tenants": "keystile.cli.tenants",
     "operators": "keystile.cli.operators",
     "usage": "keystile.cli.usage",
+    "advice": "keystile.cli.advice",
     "audit": "keystile.cli.audit",
     "check": "keystile.cli.check",
     "db": "keystile.cli.db",

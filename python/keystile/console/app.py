@@ -12,6 +12,8 @@ from keystile.client_address import TrustedProxies
 from keystile.console.audit_page import AuditPages
 from keystile.console.door import ConsoleDoor
 from keystile.console.errors import answer
+from keystile.console.keys_list import KeysList
+from keystile.console.keys_new import KeysNew
 from keystile.console.operator_page import OperatorPages
 from keystile.console.operators_list import OperatorsList
 from keystile.console.request import ConsoleRequest
@@ -26,7 +28,16 @@ from keystile.hub.wire import ASGIApp
 def create_console(hub: Hub, proxies: TrustedProxies) -> ASGIApp:
     """The console's pages, behind their door."""
     pages = Litestar(
-        route_handlers=[SigningIn, AuditPages, OperatorPages, OperatorsList, TenantsPages, TiersPage],
+        route_handlers=[
+            AuditPages,
+            KeysList,
+            KeysNew,
+            OperatorPages,
+            OperatorsList,
+            SigningIn,
+            TenantsPages,
+            TiersPage,
+        ],
         dependencies={
             "hub": Provide(lambda: hub, sync_to_thread=False),
             "proxies": Provide(lambda: proxies, sync_to_thread=False),

@@ -42,5 +42,5 @@ def link_page(
     request: ConsoleRequest, proxies: TrustedProxies, frame: Shell, made: OperatorLink, back_href: str
 ) -> Page:
     """A link, shown this once."""
-    url = request.origin(proxies) + made.path
+    url = (request.address(proxies) or "") + made.path
     return page(request, "operator_link.html", shell=frame, made=made, url=url, back_href=back_href)

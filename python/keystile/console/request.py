@@ -51,9 +51,9 @@ class ConsoleRequest(HubRequest):
         """Whether the browser speaks HTTPS, with us or with a trusted proxy."""
         return proxies.is_https(self._raw)
 
-    def origin(self, proxies: TrustedProxies) -> str:
-        """Where the browser found us, such as `https://hub.example.com`."""
-        return f"{'https' if self.is_https(proxies) else 'http'}://{self.headers.get('host', '')}"
+    def address(self, proxies: TrustedProxies) -> str | None:
+        """Where the browser found us, such as `https://keys.example.com`; None if it did not say."""
+        return proxies.address(self._raw)
 
     def visitor(self, proxies: TrustedProxies) -> Visitor:
         """Who is at the door."""

@@ -14,6 +14,7 @@ from litestar import Litestar
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
+from keystile.hub.advice.schemas import AdvicePage
 from keystile.hub.audit.schemas import AuditPage
 from keystile.hub.catalogue.schemas import ScopeList, TierList
 from keystile.hub.csv_lines import CSV
@@ -49,6 +50,7 @@ OPENAPI = OpenAPIConfig(
 
 _SCHEMAS = (
     AddOperator,
+    AdvicePage,
     AuditPage,
     ChangedKey,
     CreateKey,

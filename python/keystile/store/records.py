@@ -194,7 +194,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 class UsageRow(Struct, frozen=True, kw_only=True):
-    """One key's counters in one gate, all cumulative since that gate began."""
+    """One key's counters in one gate, all cumulative since that gate began, and the scopes it used."""
 
     key_id: str
     requests: int = 0
@@ -206,6 +206,8 @@ class UsageRow(Struct, frozen=True, kw_only=True):
     disabled: int = 0
     expired: int = 0
     last_used_at: datetime | None = None
+    scopes: tuple[str, ...] = ()
+    """Those with which requests passed since the gate was told that they are stored."""
 
 
 class OutcomeRow(Struct, frozen=True, kw_only=True):
@@ -228,6 +230,13 @@ class Headline(Struct, frozen=True, kw_only=True):
     total_requests: int
     requests_30d: int
     error_rate: float | None
+
+
+class KeyFigures(Headline, frozen=True, kw_only=True):
+    """What changes by itself about a key; `daily` counts the requests of 30 UTC dates, oldest first, today last."""
+
+    status: str
+    daily: list[int]
 
 
 class DailyUsage(Struct, frozen=True, kw_only=True):

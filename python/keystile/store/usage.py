@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 
+import asyncpg
+from msgspec import structs
+
 from keystile.store.partitions import DEFAULT_RETENTION, Retention, make_room
 from keystile.store.pool import Connection
-from keystile.store.records import DailyUsage, Headline, HourlyUsage, KeyRow, KeyUsage, UsageRow
+from keystile.store.records import DailyUsage, Headline, HourlyUsage, KeyFigures, KeyRow, KeyUsage, UsageRow
 from keystile.store.rows import part
 from keystile.store.sql import sql
+
+_COUNTERS = tuple(field for field in UsageRow.__struct_fields__ if field != "scopes")
+_DAYS = 30
 
 
 async def flush(
@@ -19,12 +25,13 @@ async def flush(
     rows: Sequence[UsageRow],
     retention: Retention = DEFAULT_RETENTION,
 ) -> int:
-    """Add what a gate counted since its last flush: one transaction, one statement however many keys.
+    """Add what a gate counted since its last flush, and note the scopes used: one transaction, one statement.
 
     Repeating a flush, or sending an older one late, adds nothing. Keys that are gone are ignored. Gives how many
     flushes of this gate are stored now: not more than before means that earlier ones were lost.
     """
-    columns = [[getattr(row, field) for row in rows] for field in UsageRow.__struct_fields__]
+    columns = [[getattr(row, field) for row in rows] for field in _COUNTERS]
+    uses = [[row.key_id for row in rows for _ in row.scopes], [scope for row in rows for scope in row.scopes]]
     days = {row.last_used_at.astimezone(UTC).date() for row in rows if row.last_used_at is not None}
     async with conn.transaction():
         # Locks the gate's row first: of two agents for one gate, the second then sees the first's marks.
@@ -32,7 +39,7 @@ async def flush(
         if rows:
             await make_room(conn, days, retention)
             kept = (retention.hourly_days, retention.daily_days)
-            await conn.execute(sql("usage_flush"), gate_id, *columns, *kept)
+            await conn.execute(sql("usage_flush"), gate_id, *columns, *kept, *uses)
     return flushes
 
 
@@ -51,6 +58,12 @@ async def headlines(conn: Connection, tenant: str) -> list[tuple[KeyRow, Headlin
     """Every key of a tenant with its usage, newest first."""
     records = await conn.fetch(sql("usage_headlines"), tenant)
     return [(part(record, KeyRow), part(record, Headline)) for record in records]
+
+
+async def figures(conn: Connection, tenant: str, key_ids: Sequence[str]) -> dict[str, KeyFigures]:
+    """Status and usage of those of the keys that are the tenant's, by id."""
+    records = await conn.fetch(sql("key_figures"), tenant, key_ids)
+    return {record["id"]: _figures(record) for record in records}
 
 
 async def report(conn: Connection, key_id: str, days: int, tenant: str | None = None) -> KeyUsage | None:
@@ -73,3 +86,10 @@ async def report(conn: Connection, key_id: str, days: int, tenant: str | None = 
         daily=[DailyUsage(**record) for record in daily],
         hourly=[HourlyUsage(**record) for record in hourly],
     )
+
+
+def _figures(record: asyncpg.Record) -> KeyFigures:
+    daily = [0] * _DAYS
+    for date, requests in zip(record["dates"], record["requests"], strict=True):
+        daily[_DAYS - 1 - (record["today"] - date).days] = requests
+    return KeyFigures(status=record["status"], daily=daily, **structs.asdict(part(record, Headline)))

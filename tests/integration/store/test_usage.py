@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from keystile.store import keys, usage
+from keystile.store import key_pages, keys, usage
 from keystile.store.pool import Connection, connect
 from keystile.store.records import Headline, KeyRow, KeyUsage, UsageRow
 
@@ -164,7 +164,7 @@ async def test_headlines_are_the_tenants_own(db: Connection, key: KeyRow, new_ke
     used = Headline(last_used_at=now, total_requests=8, requests_30d=8, error_rate=12.5)
     never = Headline(last_used_at=None, total_requests=0, requests_30d=0, error_rate=None)
     assert await usage.headlines(db, "acme") == [(quiet, never), (key, used)]
-    page, _ = await keys.page(db, "acme")
+    page, _ = await key_pages.page(db, "acme")
     assert page == [(quiet, never), (key, used)]
     assert await usage.headline(db, key.id, "acme") == used
     assert await usage.headline(db, key.id, "globex") is None

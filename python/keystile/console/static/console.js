@@ -83,6 +83,9 @@ addEventListener("beforeunload", (event) => {
   if (openSecret()) event.preventDefault();
 });
 
+// A page that is left may be kept in memory and come back by "Back": without its secret.
+addEventListener("pagehide", () => all("[data-once]").forEach((element) => { element.textContent = ""; }));
+
 // Dialogs
 
 function openDialog(title) {
@@ -177,10 +180,13 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.dataset?.announce) announce(event.target.dataset.announce);
 });
 document.addEventListener("htmx:responseError", (event) => {
+  if (event.defaultPrevented) return; // somebody has dealt with it
   const { status } = event.detail.xhr;
   if (status === 401 || status === 403) location.reload(); // signed out meanwhile: the server says so
   else complain(`The server answered ${status}. Reload the page and try again.`);
 });
-document.addEventListener("htmx:sendError", () => complain("The server cannot be reached. Nothing was changed."));
+document.addEventListener("htmx:sendError", (event) => {
+  if (!event.defaultPrevented) complain("The server cannot be reached. Nothing was changed.");
+});
 
 enhance(document);

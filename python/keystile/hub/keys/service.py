@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,14 +12,14 @@ from keystile import new_key_id
 from keystile.hub import rights, text
 from keystile.hub.auth import Caller
 from keystile.hub.errors import Conflict, Faults, NotFound
-from keystile.hub.keys import checks
+from keystile.hub.keys import checks, once
 from keystile.hub.keys.schemas import CreateKey, IssuedKey, KeyPage, ListedKey, RevokeKey, UpdateKey
 from keystile.hub.secrets import Issuer
 from keystile.hub.tenants.service import require_tenant
 from keystile.hub.trail import record
-from keystile.store import catalogue, keys
+from keystile.store import catalogue, key_pages, keys, usage
 from keystile.store.pool import Connection
-from keystile.store.records import KeyRow, NewKey
+from keystile.store.records import KeyFigures, KeyRow, NewKey
 
 _UNROTATABLE = {"revoked": "key_revoked", "disabled": "key_disabled", "expired": "key_expired"}
 
@@ -26,10 +27,29 @@ _UNROTATABLE = {"revoked": "key_revoked", "disabled": "key_disabled", "expired":
 async def create(connection: Connection, caller: Caller, asked: CreateKey, issuer: Issuer) -> IssuedKey:
     """Issue a key. Invalid, NotFound (tenant) or Escalation."""
     tenant = await require_tenant(connection, caller.acting_for(asked.tenant))
-    new, secret = await _new_key(connection, caller, asked, tenant, issuer)
+    new, secret = await _new_key(connection, caller, asked, issuer, tenant=tenant, key_id=new_key_id())
     row = await keys.insert(connection, new)
-    detail = {"name": row.name, "scopes": row.scopes, "tier": row.tier, "expires_at": _shown(row.expires_at)}
-    await record(connection, caller, "key.create", tenant=tenant, target=row.id, detail=detail)
+    await _record_created(connection, caller, row)
+    return IssuedKey(key=row, secret=secret)
+
+
+async def create_once(
+    connection: Connection, caller: Caller, asked: CreateKey, issuer: Issuer, form: str
+) -> IssuedKey | KeyRow:
+    """The same for a form that may be sent again: the key alone if this caller's `form` has made one already.
+
+    `form` is the id that the form came with, which `new_key_id` made; NotFound for anything else.
+    """
+    tenant = await require_tenant(connection, caller.acting_for(asked.tenant))
+    key_id = once.key_id(caller.actor, text.key_id(form))
+    made = await keys.get(connection, key_id, tenant)
+    if made is not None:
+        return made
+    new, secret = await _new_key(connection, caller, asked, issuer, tenant=tenant, key_id=key_id)
+    row = await keys.insert_once(connection, new)
+    if row is None:  # the same form, sent twice at once
+        return await show(connection, caller, key_id)
+    await _record_created(connection, caller, row)
     return IssuedKey(key=row, secret=secret)
 
 
@@ -53,9 +73,15 @@ async def page(
     """Keys of one tenant; `options` go to the store as they are. Invalid for an unknown scope or tier."""
     acting = await require_tenant(connection, caller.acting_for(tenant))
     await _check_filters(connection, scope, tier)
-    rows, cursor = await keys.page(connection, acting, scope=scope, tier=tier, **options)
+    rows, cursor = await key_pages.page(connection, acting, scope=scope, tier=tier, **options)
     items = [ListedKey(**msgspec.structs.asdict(row), usage=usage) for row, usage in rows]
     return KeyPage(items=items, next_cursor=cursor)
+
+
+async def figures(connection: Connection, caller: Caller, tenant: str, key_ids: Sequence[str]) -> dict[str, KeyFigures]:
+    """What changes by itself about some keys of one tenant, by id; absent and foreign ones are left out."""
+    acting = await require_tenant(connection, caller.acting_for(tenant))
+    return await usage.figures(connection, acting, [key_id for key_id in key_ids if text.is_key_id(key_id)])
 
 
 async def update(connection: Connection, caller: Caller, key_id: str, asked: UpdateKey) -> KeyRow:
@@ -125,7 +151,7 @@ async def revoke(connection: Connection, caller: Caller, key_id: str, asked: Rev
 
 
 async def _new_key(
-    connection: Connection, caller: Caller, asked: CreateKey, tenant: str, issuer: Issuer
+    connection: Connection, caller: Caller, asked: CreateKey, issuer: Issuer, *, tenant: str, key_id: str
 ) -> tuple[NewKey, str]:
     tiers = {tier.name: tier for tier in await catalogue.tiers(connection)}
     known = {scope.name for scope in await catalogue.scopes(connection)}
@@ -139,7 +165,7 @@ async def _new_key(
     rights.check_grant(caller, tiers, scopes=scopes, tier=tier, expires_at=expires_at)
     issued = issuer.issue()
     new = NewKey(
-        id=new_key_id(),
+        id=key_id,
         tenant=tenant,
         name=name,
         start=issued.start,
@@ -152,6 +178,11 @@ async def _new_key(
         note=note or None,
     )
     return new, issued.text
+
+
+async def _record_created(connection: Connection, caller: Caller, row: KeyRow) -> None:
+    detail = {"name": row.name, "scopes": row.scopes, "tier": row.tier, "expires_at": _shown(row.expires_at)}
+    await record(connection, caller, "key.create", tenant=row.tenant, target=row.id, detail=detail)
 
 
 async def _target(connection: Connection, caller: Caller, key_id: str) -> KeyRow:
