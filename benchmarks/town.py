@@ -53,6 +53,7 @@ class Town:
         )
         self.writer.set_catalogue(["PSA"], [("Plenty", 1_000_000_000, 1_000_000_000)])
         self.gate: Gate = self.writer.gate()
+        self.psa = self.gate.scope("PSA")
         self.secrets: list[str] = []
         step = count // ACTIVE
         for number in range(1, count + 1):
@@ -86,7 +87,7 @@ class Town:
     def use(self) -> None:
         """One request of each key that is used."""
         for secret in self.secrets:
-            assert self.gate.check(secret)
+            assert self.gate.check(secret, self.psa)
 
     def flush(self) -> int:
         """One flush."""
@@ -95,7 +96,7 @@ class Town:
 
     def drain(self) -> int:
         """What happens in this process: the marks, and a row for each key that was used."""
-        assert len([usage_row(counters) for counters in self.writer.drain()]) == ACTIVE
+        assert len([usage_row(drained, self.writer.scope_names) for drained in self.writer.drain()]) == ACTIVE
         return 1
 
     def row_by_row(self) -> int:

@@ -306,15 +306,23 @@ class Writer:
     def set_wall_clock(self, wall_ns: int) -> None:
         """Take the database's Unix time, as just received, as one more measurement of wall time."""
 
-    def drain(self) -> list[tuple[str, int, int, int, int, int, int, int, int, int]]:
-        """The cumulative counters of every key that changed since the last call.
+    def drain(self) -> list[tuple[str, int, int, int, int, int, int, int, int, int, int]]:
+        """The cumulative counters of every key that changed since the last call, and its scopes in use.
 
         Each: key id, requests, client errors, server errors, then refusals (rate limited, insufficient scope,
-        revoked, disabled, expired), and the time of the newest request in Unix milliseconds (0: never).
+        revoked, disabled, expired), the time of the newest request in Unix milliseconds (0: never), and the scopes
+        with which requests passed since they were settled: one bit for each place in `scope_names`.
         """
 
     def undrain(self, key_ids: Sequence[str]) -> None:
         """Mark keys as changed again, after what `drain` gave could not be stored."""
+
+    def settle(self, stored: Sequence[tuple[str, int]]) -> None:
+        """Take scopes, by key id, out of those in use, after what `drain` gave was stored."""
+
+    @property
+    def scope_names(self) -> list[str]:
+        """The names of the scopes by place. A place never gets another name."""
 
     def mark_all(self) -> None:
         """Mark every key that was ever used as changed, after what was stored was lost."""

@@ -123,7 +123,9 @@ class World:
                 async with self.connection() as conn:
                     async with conn.transaction():
                         await keys.revoke(conn, key_id, None, None)
-                        revision = await feed.settle(conn)
+                        settled = await feed.settle(conn)
+                    # Only now: a commit that was cut off may not have been made.
+                    revision = settled
                     ending.committed()
             # It may be away for a moment, and what was committed may be revoked once more.
             await asyncio.sleep(0.01)

@@ -32,7 +32,7 @@ class Machine:
             failure_burst=100,
             allow_stale=False,
         )
-        self.writer.set_catalogue(["PSA"], [("Plenty", 1_000_000_000, 1_000_000_000)])
+        self.writer.set_catalogue(["PSA", "CRM"], [("Plenty", 1_000_000_000, 1_000_000_000)])
         self.writer.refresh(bytes(16), 1, boottime() + 3_600 * 10**9)
         self.writer.set_wall_clock(time.time_ns())
         self.gate: Gate = self.writer.gate()
@@ -52,12 +52,12 @@ class Machine:
             start=secret[:8],
             last4=secret[-4:],
             digest=hashed,
-            scopes=["PSA"],
+            scopes=["PSA", "CRM"],
             tier="Enterprise",
             created_by="test",
         )
         await keys.insert(conn, new)
-        self.writer.put(KeyRecord(key_id, hashed, scopes=["PSA"], tier="Plenty", tenant="home"))
+        self.writer.put(KeyRecord(key_id, hashed, scopes=["PSA", "CRM"], tier="Plenty", tenant="home"))
         return key_id, secret
 
 

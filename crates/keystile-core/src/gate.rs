@@ -189,7 +189,8 @@ impl Gate {
             Some((outcome, counter)) => (outcome, counter, Since(cell.load(Relaxed))),
             None => take(cell, context, &quota, key.scopes),
         };
-        self.segment.counts().count(key.slot, counter, wall_ns / 1_000_000);
+        let used = context.needed.filter(|_| outcome == Outcome::Allowed);
+        self.segment.counts().count(key.slot, counter, used, wall_ns / 1_000_000);
         let subject = Subject::Key { slot: key.slot, tenant: key.state.tenant(), tier: key.state.tier() };
         decision(context, outcome, subject, quota, since)
     }

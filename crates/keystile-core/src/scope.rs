@@ -23,6 +23,18 @@ impl Scope {
 pub struct ScopeSet(pub(crate) u64);
 
 impl ScopeSet {
+    /// The set with these bits, as [`ScopeSet::bits`] gave them.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// One bit for each scope, at its place.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// The same set with one more scope.
     #[must_use]
     pub const fn with(self, scope: Scope) -> Self {

@@ -7,6 +7,12 @@
 //!
 //! A process that is killed between its two steps leaves an addition without a mark. It is reported with the key's
 //! next request, or when the next writer takes over.
+//!
+//! Beside them is a set: the scopes with which requests passed. A check puts its scope in before it adds, so what holds
+//! for additions holds for the set. It is not cumulative: the flusher takes out what it has stored, and only that. A use
+//! that comes between reading and taking out, of a scope that was read, counts with those that were stored.
+
+use crate::scope::ScopeSet;
 
 /// Which counter of a slot's counting line a decision adds to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,7 +27,7 @@ pub(crate) enum Counter {
     Expired,
 }
 
-/// The counters of one key since its segment was made.
+/// The counters of one key since its segment was made, and what scopes it uses.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Usage {
     /// Requests that passed the gate.
@@ -42,6 +48,8 @@ pub struct Usage {
     pub expired: u64,
     /// Wall time in Unix ms of the newest request; 0 for never.
     pub last_used_at_ms: u64,
+    /// Scopes with which requests passed since [`crate::Writer::settle`] took them out.
+    pub scopes: ScopeSet,
 }
 
 impl Usage {

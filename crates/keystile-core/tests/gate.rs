@@ -4,7 +4,7 @@ mod common;
 
 use common::{SECOND, START, WALL_OFFSET, World, at, options};
 use keystile_core::segment::Options;
-use keystile_core::{Credential, Decision, Gate, Outcome, Quota, Usage, headers};
+use keystile_core::{Credential, Decision, Gate, Outcome, Quota, ScopeSet, Usage, headers};
 
 /// A decision's headers, as text.
 fn headers_of(gate: &Gate, decision: &Decision) -> Vec<(&'static str, String)> {
@@ -200,6 +200,7 @@ fn every_decision_on_a_known_key_counts_once() {
         insufficient_scope: 2,
         disabled: 1,
         last_used_at_ms: wall(START) / 1_000_000,
+        scopes: ScopeSet::default().with(world.scope("PSA")),
         ..Usage::default()
     };
     assert_eq!(world.writer.drain(), [(record.id, expected)]);
@@ -211,6 +212,65 @@ fn every_decision_on_a_known_key_counts_once() {
     world.put(&unused);
     world.writer.mark_all();
     assert_eq!(world.writer.drain(), [(record.id, expected)]);
+}
+
+/// The scopes in use, of the one key that was used; `None` if none was.
+fn scopes_in_use(world: &World) -> Option<ScopeSet> {
+    let drained = world.writer.drain();
+    assert!(drained.len() <= 1);
+    drained.first().map(|(_, usage)| usage.scopes)
+}
+
+#[test]
+fn a_scope_is_in_use_when_a_request_passed_with_it() {
+    let mut world = World::new();
+    let (secret, mut record) = world.record();
+    record.scopes.push("CRM".into());
+    world.put(&record);
+    let none = ScopeSet::default();
+    let (psa, crm) = (world.scope("PSA"), world.scope("CRM"));
+    // Neither what was refused, nor what asked for no scope in particular.
+    world.check(&secret, "Books", START);
+    world.gate.check(Credential::Token(secret.as_bytes()), None, None, 1, START);
+    world.gate.check(Credential::Token(secret.as_bytes()), Some(crm), None, 1_000, START);
+    assert_eq!(scopes_in_use(&world), Some(none));
+    (0..3).for_each(|_| assert!(world.check(&secret, "PSA", START).allowed()));
+    assert_eq!(scopes_in_use(&world), Some(none.with(psa)));
+    record.disabled = true;
+    world.put(&record);
+    world.check(&secret, "CRM", START);
+    assert_eq!(scopes_in_use(&world), Some(none.with(psa)));
+}
+
+#[test]
+fn a_scope_is_in_use_until_that_is_stored() {
+    let mut world = World::new();
+    let (secret, mut record) = world.record();
+    record.scopes.push("CRM".into());
+    world.put(&record);
+    let (psa, crm) = (ScopeSet::default().with(world.scope("PSA")), ScopeSet::default().with(world.scope("CRM")));
+    world.check(&secret, "PSA", START);
+    assert_eq!(scopes_in_use(&world), Some(psa));
+    // A flush that failed: nothing is settled, so it is there again.
+    world.writer.undrain([record.id]);
+    assert_eq!(scopes_in_use(&world), Some(psa));
+    // One that did not, with another use meanwhile.
+    world.check(&secret, "CRM", START);
+    world.writer.settle([(record.id, psa)]);
+    assert_eq!(scopes_in_use(&world), Some(crm));
+    world.check(&secret, "PSA", START);
+    assert_eq!(scopes_in_use(&world).map(ScopeSet::bits), Some(psa.bits() | crm.bits()));
+    world.writer.settle([(record.id, ScopeSet::from_bits(u64::MAX))]);
+    world.writer.undrain([record.id]);
+    assert_eq!(scopes_in_use(&world), Some(ScopeSet::default()));
+}
+
+#[test]
+fn a_place_keeps_its_name() {
+    let world = World::new();
+    world.writer.set_catalogue(&["Voice", "Books"].map(String::from), &[], at(START)).unwrap();
+    assert_eq!(world.writer.scope_names(), ["PSA", "CRM", "Books", "Voice"]);
+    assert_eq!(world.scope("Books").place(), 2);
 }
 
 #[test]

@@ -44,6 +44,8 @@ fn the_next_writer_adopts_keys_buckets_and_unreported_counts() {
     assert_eq!(writer.gate_id(), id);
     let drained = writer.drain();
     assert_eq!((drained.len(), drained[0].1.allowed), (1, 40));
+    // Read by the writer before, and not stored by it.
+    assert_eq!(drained[0].1.scopes.bits(), 1 << gate.scope("PSA").unwrap().place());
     assert_eq!(ask(&gate, &secret).limits().unwrap().tokens, 59);
     drop(folder);
 }
@@ -93,6 +95,8 @@ fn a_larger_segment_takes_everything_over() {
         assert_eq!(ask(&new, &revoked).outcome.code(), "revoked_key");
         let counted: u64 = writer.drain().iter().map(|(_, usage)| usage.requests()).sum();
         assert_eq!(counted, 97);
+        writer.undrain([record.id]);
+        assert_eq!(writer.drain()[0].1.scopes.bits(), 1 << new.scope("PSA").unwrap().place());
         drop(folder);
     }
 }
@@ -150,7 +154,7 @@ fn a_file_that_is_not_ours_or_not_whole_is_refused() {
     let word = |place: u64, value: u64| file.write_all_at(&value.to_ne_bytes(), place * 8).unwrap();
     word(1, 999);
     assert!(why(&right).contains("another version"));
-    word(1, 2);
+    word(1, 3);
     word(4, 1 << 20);
     assert!(why(&right).contains("shorter"));
     word(4, 10_000);

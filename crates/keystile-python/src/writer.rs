@@ -6,15 +6,15 @@ use crate::record::KeyRecord;
 use crate::{clock, errors};
 use keystile_core::bucket::Instant;
 use keystile_core::segment::{Identity, Options};
-use keystile_core::{KeyId, SegmentError, Usage};
+use keystile_core::{KeyId, ScopeSet, SegmentError, Usage};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// Key id, requests, client errors, server errors, then refusals (rate limited, insufficient scope, revoked, disabled,
-/// expired) and the time of the newest request in Unix ms.
-type UsageTuple = (String, u64, u64, u64, u64, u64, u64, u64, u64, u64);
+/// expired), the time of the newest request in Unix ms, and the scopes in use, a bit for each place.
+type UsageTuple = (String, u64, u64, u64, u64, u64, u64, u64, u64, u64, u64);
 
 /// The right to write a machine's segment, held until `close` or the process's end.
 #[pyclass(frozen, module = "keystile._core")]
@@ -170,6 +170,20 @@ impl Writer {
         })
     }
 
+    fn settle(&self, py: Python<'_>, stored: Vec<(String, u64)>) -> PyResult<()> {
+        let entry = |(text, bits): &(String, u64)| Ok((id_of(text)?, ScopeSet::from_bits(*bits)));
+        let stored = stored.iter().map(entry).collect::<PyResult<Vec<_>>>()?;
+        self.with(py, |writer| {
+            writer.settle(stored);
+            Ok(())
+        })
+    }
+
+    #[getter]
+    fn scope_names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.with(py, |writer| Ok(writer.scope_names()))
+    }
+
     fn mark_all(&self, py: Python<'_>) -> PyResult<()> {
         self.with(py, |writer| {
             writer.mark_all();
@@ -194,5 +208,6 @@ fn tuple_of((id, usage): (KeyId, Usage)) -> UsageTuple {
         usage.disabled,
         usage.expired,
         usage.last_used_at_ms,
+        usage.scopes.bits(),
     )
 }

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from keystile._core import Gate, Writer
+from keystile.agent.advisor import Advisor
 from keystile.agent.flusher import Flusher
 from keystile.agent.follower import Follower
 from keystile.agent.holder import Holder, end, sign
@@ -132,6 +133,7 @@ class Agent:
             beside = [
                 tasks.create_task(flusher.run(), name="flusher"),
                 tasks.create_task(Housekeeper(self._settings, self._url).run(), name="housekeeper"),
+                tasks.create_task(Advisor(self._url).run(), name="advisor"),
                 tasks.create_task(self._announce(follower), name="announcer"),
             ]
             await follower.run()

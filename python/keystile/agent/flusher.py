@@ -12,14 +12,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import asyncpg
 
 from keystile._core import Writer
-from keystile.agent.records import usage_row
+from keystile.agent.records import Drained, usage_row
 from keystile.settings import Settings
-from keystile.store import usage
+from keystile.store import scope_uses, usage
 from keystile.store.partitions import retention_of
 from keystile.store.pool import FAILURES, connect
 
@@ -42,6 +43,7 @@ class Flusher:
         self._retention = retention_of(settings)
         self._conn: _Connection | None = None
         self._flushes = 0
+        self._lost = False
 
     async def run(self) -> None:
         """Flush at each interval until cancelled; what fails is kept, logged and tried again."""
@@ -76,17 +78,27 @@ class Flusher:
         gate_id = self._writer.gate_id
         if self._is_behind(await usage.flushes(conn, gate_id)):
             self._writer.mark_all()
-        rows = [usage_row(counters) for counters in self._writer.drain()]
+        await self._store(conn, self._writer.drain())
+        if self._lost:
+            # Counters are cumulative and come back; that a scope was used was told once.
+            await scope_uses.watch_again(conn)
+            self._lost = False
+
+    async def _store(self, conn: _Connection, drained: Sequence[Drained]) -> None:
+        """Part by part. What is stored is settled only then: who dies before it leaves the uses to the next flush."""
+        names = self._writer.scope_names
+        rows = [usage_row(one, names) for one in drained]
         done = 0
         try:
             while done < len(rows):
-                part = rows[done : done + _ROWS_PER_FLUSH]
-                stored = await usage.flush(conn, gate_id, self._machine, part, self._retention)
+                part = slice(done, done + _ROWS_PER_FLUSH)
+                stored = await usage.flush(conn, self._writer.gate_id, self._machine, rows[part], self._retention)
                 if self._is_behind(stored - 1):
                     # Lost between the question above and this flush: what was sent before is to be sent again.
                     self._writer.mark_all()
                 self._flushes = stored
-                done += len(part)
+                self._writer.settle([(key_id, scopes) for key_id, *_, scopes in drained[part] if scopes])
+                done += len(rows[part])
         finally:
             self._writer.undrain([row.key_id for row in rows[done:]])
 
@@ -96,4 +108,5 @@ class Flusher:
             return False
         logger.warning("the database has lost %d flushes of usage; sending all counters again", self._flushes - stored)
         self._flushes = stored
+        self._lost = True
         return True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 from keystile._core import KeyRecord
 from keystile.store.records import GateKey, UsageRow
@@ -37,9 +39,13 @@ def key_record(key: GateKey) -> KeyRecord:
     )
 
 
-def usage_row(counters: tuple[str, int, int, int, int, int, int, int, int, int]) -> UsageRow:
-    """One entry of `Writer.drain` as the store takes it."""
-    key_id, requests, client_errors, server_errors, *refused, last_used_ms = counters
+Drained: TypeAlias = tuple[str, int, int, int, int, int, int, int, int, int, int]
+"""One entry of `Writer.drain`."""
+
+
+def usage_row(drained: Drained, scope_names: Sequence[str]) -> UsageRow:
+    """One entry of `Writer.drain` as the store takes it; `scope_names` are the writer's, read after it."""
+    key_id, requests, client_errors, server_errors, *refused, last_used_ms, scopes = drained
     rate_limited, insufficient_scope, revoked, disabled, expired = refused
     return UsageRow(
         key_id=key_id,
@@ -52,4 +58,5 @@ def usage_row(counters: tuple[str, int, int, int, int, int, int, int, int, int])
         disabled=disabled,
         expired=expired,
         last_used_at=_EPOCH + timedelta(milliseconds=last_used_ms) if last_used_ms else None,
+        scopes=tuple(name for place, name in enumerate(scope_names) if scopes >> place & 1) if scopes else (),
     )

@@ -12,8 +12,8 @@ from markupsafe import Markup
 from msgspec import UNSET, Struct, structs
 
 from keystile.console import expiry
+from keystile.console.format import moment, shown
 from keystile.console.key_found import EDITABLE, PATH, changed, done, held, key_path, state, to_change
-from keystile.console.key_trail import FIELDS, in_words
 from keystile.console.pages import Page, faults, page, shell
 from keystile.console.request import ConsoleRequest
 from keystile.hub.catalogue import service as catalogue
@@ -22,6 +22,8 @@ from keystile.hub.errors import FieldError, Invalid
 from keystile.hub.keys import service
 from keystile.hub.keys.schemas import UpdateKey
 from keystile.store.records import KeyRow, TierRow
+
+_LABELS = {"name": "Name", "scopes": "Scopes", "tier": "Tier", "expires_at": "Expires", "note": "Note"}
 
 
 class EditForm(Struct, frozen=True):
@@ -87,7 +89,7 @@ def _asked(form: EditForm, row: KeyRow) -> UpdateKey:
 
 async def _conflict(request: ConsoleRequest, call: Call, row: KeyRow, form: EditForm) -> Page:
     """The form as it was filled in, and what others have made of the key; sending it again overrides them."""
-    theirs = [(FIELDS[field], in_words(field, getattr(row, field))) for field in changed(form.state, row, EDITABLE)]
+    theirs = [(_LABELS[field], _in_words(getattr(row, field))) for field in changed(form.state, row, EDITABLE)]
     again = structs.replace(form, state=state(row, EDITABLE))
     return await _page(request, call, row, again, theirs=theirs, status=409)
 
@@ -118,6 +120,13 @@ async def _page(
         errors=wrong,
         theirs=theirs,
     )
+
+
+def _in_words(value: object) -> Markup:
+    """What a field of a key holds."""
+    if isinstance(value, datetime):
+        return moment(value)
+    return shown(", ".join(value) if isinstance(value, list) else str(value or "none"))
 
 
 def _tier(tier: TierRow) -> str:

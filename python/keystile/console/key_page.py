@@ -9,12 +9,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Struct
 
-from keystile.console import key_figures, key_trail
+from keystile.console import key_figures, trail
 from keystile.console.confirmation import Progress
 from keystile.console.key_found import PATH, Done, found, key_path, message
 from keystile.console.pages import Page, page, path_of, shell
 from keystile.console.request import ConsoleRequest
 from keystile.hub.audit import service as audit
+from keystile.hub.audit.schemas import Wanted
 from keystile.hub.catalogue import service as catalogue
 from keystile.hub.context import Call, Hub
 from keystile.hub.rights import VIEWER
@@ -37,7 +38,7 @@ class Detail(Struct, frozen=True, kw_only=True):
     created_by: str
     overlap: bool
     """Whether two secrets work."""
-    trail: list[key_trail.Entry]
+    trail: list[trail.Entry]
     trail_href: str
     """The whole trail; empty if all of it is here."""
 
@@ -81,11 +82,10 @@ async def detail(call: Call, row: KeyRow) -> Detail:
     report = await usage.of_key(connection, caller, row.id, key_figures.DAYS)
     scopes = (await catalogue.scopes(connection)).items
     tiers = (await catalogue.tiers(connection)).items
-    trail = await audit.page(
-        connection, caller, tenant=row.tenant, key=None, target=row.id, action=None, limit=_LATEST, cursor=None
-    )
-    actors = {row.created_by, *(entry.actor for entry in trail.items)}
-    names = await audit.actors(connection, caller, row.tenant, actors)
+    wanted = Wanted(target=row.id)
+    told = await audit.page(connection, caller, wanted, tenant=row.tenant, limit=_LATEST, cursor=None)
+    actors = {row.created_by, *(entry.actor for entry in told.items)}
+    names = {**trail.ACTORS, **await audit.names(connection, caller, row.tenant, actors)}
     ends = row.previous_secret_expires_at
     return Detail(
         row=row,
@@ -96,6 +96,6 @@ async def detail(call: Call, row: KeyRow) -> Detail:
         tier=next((tier for tier in tiers if tier.name == row.tier), None),
         created_by=names.get(row.created_by, row.created_by),
         overlap=row.status != "revoked" and ends is not None and ends > datetime.now(UTC),
-        trail=key_trail.entries(trail.items, names),
-        trail_href="" if trail.next_cursor is None else f"{path_of(row.tenant, 'audit')}?target={row.id}",
+        trail=trail.entries(told.items, names),
+        trail_href="" if told.next_cursor is None else f"{path_of(row.tenant, 'audit')}?target={row.id}",
     )

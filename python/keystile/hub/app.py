@@ -19,6 +19,7 @@ from keystile.catalogue_settings import HUB_SCOPE
 from keystile.client_address import TrustedProxies
 from keystile.console.app import create_console
 from keystile.errors import SettingsError
+from keystile.hub.advice.controller import AdviceController
 from keystile.hub.audit.controller import AuditController
 from keystile.hub.authz import Authz
 from keystile.hub.catalogue.controller import CatalogueController
@@ -96,6 +97,7 @@ def _api(hub: Hub) -> Litestar:
         route_handlers=[
             KeysController,
             UsageController,
+            AdviceController,
             CatalogueController,
             TenantsController,
             OperatorsController,

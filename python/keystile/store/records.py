@@ -194,7 +194,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 class UsageRow(Struct, frozen=True, kw_only=True):
-    """One key's counters in one gate, all cumulative since that gate began."""
+    """One key's counters in one gate, all cumulative since that gate began, and the scopes it used."""
 
     key_id: str
     requests: int = 0
@@ -206,6 +206,8 @@ class UsageRow(Struct, frozen=True, kw_only=True):
     disabled: int = 0
     expired: int = 0
     last_used_at: datetime | None = None
+    scopes: tuple[str, ...] = ()
+    """Those with which requests passed since the gate was told that they are stored."""
 
 
 class OutcomeRow(Struct, frozen=True, kw_only=True):

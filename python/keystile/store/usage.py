@@ -14,6 +14,7 @@ from keystile.store.records import DailyUsage, Headline, HourlyUsage, KeyFigures
 from keystile.store.rows import part
 from keystile.store.sql import sql
 
+_COUNTERS = tuple(field for field in UsageRow.__struct_fields__ if field != "scopes")
 _DAYS = 30
 
 
@@ -24,12 +25,13 @@ async def flush(
     rows: Sequence[UsageRow],
     retention: Retention = DEFAULT_RETENTION,
 ) -> int:
-    """Add what a gate counted since its last flush: one transaction, one statement however many keys.
+    """Add what a gate counted since its last flush, and note the scopes used: one transaction, one statement.
 
     Repeating a flush, or sending an older one late, adds nothing. Keys that are gone are ignored. Gives how many
     flushes of this gate are stored now: not more than before means that earlier ones were lost.
     """
-    columns = [[getattr(row, field) for row in rows] for field in UsageRow.__struct_fields__]
+    columns = [[getattr(row, field) for row in rows] for field in _COUNTERS]
+    uses = [[row.key_id for row in rows for _ in row.scopes], [scope for row in rows for scope in row.scopes]]
     days = {row.last_used_at.astimezone(UTC).date() for row in rows if row.last_used_at is not None}
     async with conn.transaction():
         # Locks the gate's row first: of two agents for one gate, the second then sees the first's marks.
@@ -37,7 +39,7 @@ async def flush(
         if rows:
             await make_room(conn, days, retention)
             kept = (retention.hourly_days, retention.daily_days)
-            await conn.execute(sql("usage_flush"), gate_id, *columns, *kept)
+            await conn.execute(sql("usage_flush"), gate_id, *columns, *kept, *uses)
     return flushes
 
 

@@ -45,6 +45,12 @@ impl CatalogueKeeper {
         Ok(())
     }
 
+    /// See [`super::Writer::scope_names`].
+    pub(crate) fn scope_names(&self) -> Vec<String> {
+        let facts = self.segment.facts();
+        (0..SCOPES.len(facts)).map(|place| SCOPES.get(facts, place)).collect()
+    }
+
     fn place_of(&self, names: Names, name: &str, fill: impl FnOnce(usize)) -> Result<usize> {
         let facts = self.segment.writable_facts();
         if let Some(place) = names.find(facts, name) {

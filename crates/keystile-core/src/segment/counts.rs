@@ -2,6 +2,7 @@
 
 use super::layout::{BUDGET_AT, COLD_WORDS, HOT_WORDS, Layout, hot, tally};
 use crate::address::{BUDGET_BUCKETS, Client};
+use crate::scope::{Scope, ScopeSet};
 use crate::sync::{AtomicU64, fence_after_rmw};
 use crate::usage::{Counter, Usage};
 use std::sync::atomic::Ordering::Relaxed;
@@ -57,11 +58,29 @@ impl<'a> Counts<'a> {
         }
     }
 
-    /// Counts one decision on a key, made at wall time `wall_ms`.
+    /// Counts one decision on a key, made at wall time `wall_ms`; `used` is the scope with which it let a request pass.
     #[inline]
-    pub(crate) fn count(self, slot: u32, counter: Counter, wall_ms: u64) {
+    pub(crate) fn count(self, slot: u32, counter: Counter, used: Option<Scope>, wall_ms: u64) {
         self.hot(slot, hot::LAST_USED).store(wall_ms, Relaxed);
+        if let Some(scope) = used {
+            self.note(slot, scope);
+        }
         self.add(slot, counter);
+    }
+
+    /// Notes the use of a scope; to be followed by an addition, which marks the slot. Only the first use after
+    /// [`Counts::settle`] writes.
+    #[inline]
+    fn note(self, slot: u32, scope: Scope) {
+        let (word, bit) = (self.hot(slot, hot::SCOPES), ScopeSet::default().with(scope).0);
+        if word.load(Relaxed) & bit == 0 {
+            word.fetch_or(bit, Relaxed);
+        }
+    }
+
+    /// Forgets that these scopes were used: it is stored elsewhere. Those that were noted meanwhile stay.
+    pub(crate) fn settle(self, slot: u32, scopes: ScopeSet) {
+        self.hot(slot, hot::SCOPES).fetch_and(!scopes.0, Relaxed);
     }
 
     /// Adds one to a counter and marks the slot. See [`crate::usage`] for why the order is as it is.
@@ -100,7 +119,7 @@ impl<'a> Counts<'a> {
         dirty
     }
 
-    /// A slot's counters.
+    /// A slot's counters, and its scopes in use.
     pub(crate) fn usage(self, slot: u32) -> Usage {
         let read = |counter| self.counter(slot, counter).load(Relaxed);
         Usage {
@@ -113,6 +132,7 @@ impl<'a> Counts<'a> {
             disabled: read(Counter::Disabled),
             expired: read(Counter::Expired),
             last_used_at_ms: self.hot(slot, hot::LAST_USED).load(Relaxed),
+            scopes: ScopeSet(self.hot(slot, hot::SCOPES).load(Relaxed)),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::digest::PEPPER_WORDS;
 use crate::scope::{MAX_NAME_LEN, MAX_SCOPES};
 
 pub(crate) const MAGIC: u64 = u64::from_be_bytes(*b"KEYSTILE");
-pub(crate) const VERSION: u64 = 2;
+pub(crate) const VERSION: u64 = 3;
 
 pub(crate) const WORD: usize = 8;
 pub(crate) const PAGE: usize = 4096 / WORD;
@@ -91,7 +91,8 @@ pub(crate) mod fact {
 pub(crate) mod hot {
     pub(crate) const BUCKET: usize = 0;
     pub(crate) const LAST_USED: usize = 1;
-    pub(crate) const COUNTERS: usize = 2; // 5 words and one spare
+    pub(crate) const COUNTERS: usize = 2; // 5 words
+    pub(crate) const SCOPES: usize = 7; // one bit for each place of the catalogue
 }
 
 /// Places in the first page of the counts area.

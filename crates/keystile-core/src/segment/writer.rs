@@ -15,6 +15,7 @@ use crate::key_id::KeyId;
 use crate::lease;
 use crate::quota::Quota;
 use crate::record::{KeyRecord, State, flag};
+use crate::scope::ScopeSet;
 use crate::secret::Prefix;
 use crate::usage::Usage;
 use std::collections::{HashMap, HashSet};
@@ -252,7 +253,8 @@ impl Writer {
         header.set(head::OFFSET_SET_AT, now.boottime().max(1));
     }
 
-    /// The counters of every key that changed since the last call, cumulative. Costs grow with keys in use.
+    /// The counters of every key that changed since the last call, cumulative, and the scopes that it has used since
+    /// they were settled. Costs grow with keys in use.
     #[must_use]
     pub fn drain(&self) -> Vec<(KeyId, Usage)> {
         let counts = self.segment.counts();
@@ -265,5 +267,21 @@ impl Writer {
         for slot in ids.into_iter().filter_map(|id| self.by_id.get(&id)) {
             self.segment.counts().mark(*slot);
         }
+    }
+
+    /// Takes scopes out of those in use, now that what [`Writer::drain`] gave is stored. Until then they are there for
+    /// the next drain, also of another writer.
+    pub fn settle(&self, stored: impl IntoIterator<Item = (KeyId, ScopeSet)>) {
+        for (id, scopes) in stored {
+            if let Some(slot) = self.by_id.get(&id) {
+                self.segment.counts().settle(*slot, scopes);
+            }
+        }
+    }
+
+    /// The names of the scopes by place. A place never gets another name, so they hold for all that was drained.
+    #[must_use]
+    pub fn scope_names(&self) -> Vec<String> {
+        self.catalogue.scope_names()
     }
 }

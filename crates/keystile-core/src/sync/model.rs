@@ -148,6 +148,16 @@ impl AtomicU64 {
     }
 
     #[track_caller]
+    pub(crate) fn fetch_and(&self, value: u64, order: Ordering) -> u64 {
+        let order = ordering(order);
+        if is_weakened(Kind::Atomicity) {
+            self.torn(order, |old| old & value)
+        } else {
+            self.word().fetch_and(value, order)
+        }
+    }
+
+    #[track_caller]
     pub(crate) fn compare_exchange_weak(
         &self,
         seen: u64,

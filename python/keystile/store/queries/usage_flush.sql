@@ -3,8 +3,10 @@
 -- late flush adds nothing. Keys that no longer exist are left out. What is new is dated by the key's last use,
 -- so counts that waited out an outage fall into the hour they belong to, never into the future; what is older than
 -- $12 dates by hour and $13 by day, which are not kept, goes into the totals alone. There must be room for the rest.
--- Cost: a few probes and four rows for each key in use, whatever the number of requests. Keys are taken in order,
--- so two gates cannot deadlock.
+-- $14 and $15 are keys and scopes that they used; the date is that of the key's last use.
+-- Cost: a few probes and four rows for each key in use, whatever the number of requests, and a probe for each scope,
+-- which is written once a day; findings that this refutes go, unless they are just being made. Keys are taken in
+-- order, so two gates cannot deadlock.
 WITH reported AS (
     SELECT u.key_id, max(u.requests) AS requests, max(u.client_errors) AS client_errors,
            max(u.server_errors) AS server_errors, max(u.rate_limited) AS rate_limited,
@@ -69,6 +71,21 @@ WITH reported AS (
         revoked = d.revoked + EXCLUDED.revoked,
         disabled = d.disabled + EXCLUDED.disabled,
         expired = d.expired + EXCLUDED.expired
+), uses AS (
+    INSERT INTO scope_uses AS s (key_id, scope, used_on)
+    SELECT u.key_id, u.scope, max(r.used_on)
+    FROM unnest($14::text[], $15::text[]) AS u (key_id, scope)
+    JOIN (SELECT key_id, (COALESCE(last_used_at, statement_timestamp()) AT TIME ZONE 'UTC')::date AS used_on
+          FROM reported) r ON r.key_id = u.key_id
+    LEFT JOIN scope_uses noted ON noted.key_id = u.key_id AND noted.scope = u.scope
+    WHERE noted.used_on IS NULL OR noted.used_on < r.used_on
+    GROUP BY u.key_id, u.scope ORDER BY u.key_id, u.scope
+    ON CONFLICT (key_id, scope) DO UPDATE SET used_on = GREATEST(s.used_on, EXCLUDED.used_on)
+    RETURNING s.key_id, s.scope
+), refuted AS (
+    DELETE FROM findings WHERE kind = 'unused_scopes' AND key_id IN (
+        SELECT f.key_id FROM uses JOIN findings f ON f.key_id = uses.key_id AND uses.scope = ANY (f.scopes)
+        WHERE f.kind = 'unused_scopes' ORDER BY f.key_id FOR UPDATE OF f SKIP LOCKED)
 )
 INSERT INTO usage_totals AS t (key_id, requests, client_errors, server_errors, last_used_at)
 SELECT key_id, requests, client_errors, server_errors, last_used_at FROM fresh ORDER BY key_id

@@ -1,7 +1,8 @@
-//! No addition is lost: it is in what the flusher drains, or its slot is still marked.
+//! No addition is lost: it is in what the flusher drains, or its slot is still marked. No use of a scope is either.
 
 use super::super::counts::Counts;
 use super::super::layout::{COLD_WORDS, HOT_WORDS, Layout};
+use crate::scope::{Scope, ScopeSet};
 use crate::sync::AtomicU64;
 use crate::usage::{Counter, Usage};
 use loom::thread;
@@ -20,7 +21,7 @@ impl Area {
         let words = (0..COLD_AT + SLOTS * COLD_WORDS).map(|_| AtomicU64::new(0)).collect();
         let layout = Layout { dirty_at: 0, hot_at: HOT_AT, cold_at: COLD_AT, ..Layout::new(64) };
         let area = Self(Arc::new((words, layout)));
-        area.counts().count(0, Counter::Allowed, 1);
+        area.counts().count(0, Counter::Allowed, None, 1);
         area
     }
 
@@ -34,6 +35,15 @@ impl Area {
             into[slot as usize] = self.counts().usage(slot);
         }
     }
+
+    /// The same for scopes: those that were read are stored, and then taken out.
+    fn store_scopes(&self, stored: &mut ScopeSet) {
+        for slot in self.counts().unmark(SLOTS as u32) {
+            let read = self.counts().usage(slot).scopes;
+            *stored = ScopeSet(stored.0 | read.0);
+            self.counts().settle(slot, read);
+        }
+    }
 }
 
 fn check_against_flusher(checks: &'static [&'static [u32]], expected: [u64; SLOTS]) {
@@ -42,7 +52,7 @@ fn check_against_flusher(checks: &'static [&'static [u32]], expected: [u64; SLOT
         .iter()
         .map(|slots| {
             let area = area.clone();
-            thread::spawn(move || slots.iter().for_each(|slot| area.counts().count(*slot, Counter::Allowed, 2)))
+            thread::spawn(move || slots.iter().for_each(|slot| area.counts().count(*slot, Counter::Allowed, None, 2)))
         })
         .collect();
     let mut drained = [Usage::default(); SLOTS];
@@ -68,4 +78,33 @@ pub(super) fn one_key() {
 /// Two threads count on two keys whose marks share a word.
 pub(super) fn one_word() {
     check_against_flusher(&[&[0], &[1]], [2, 1]);
+}
+
+fn use_scopes(before: &[Scope], at_once: &[Scope], flushes_meanwhile: bool) {
+    let area = Area::new();
+    before.iter().for_each(|scope| area.counts().count(0, Counter::Allowed, Some(*scope), 1));
+    let start = |scope: &Scope| {
+        let (area, scope) = (area.clone(), *scope);
+        thread::spawn(move || area.counts().count(0, Counter::Allowed, Some(scope), 2))
+    };
+    let checks: Vec<_> = at_once.iter().map(start).collect();
+    let mut stored = ScopeSet::default();
+    if flushes_meanwhile {
+        area.store_scopes(&mut stored);
+    }
+    checks.into_iter().for_each(|check| check.join().unwrap());
+    area.store_scopes(&mut stored);
+    let used = before.iter().chain(at_once).fold(ScopeSet::default(), |set, scope| set.with(*scope));
+    assert_eq!(stored, used, "a use was lost");
+    assert_eq!(area.counts().usage(0).scopes, ScopeSet::default(), "what is stored was not taken out");
+}
+
+/// A scope is used while the flusher stores the use of another one, and takes that out.
+pub(super) fn scopes() {
+    use_scopes(&[Scope(0)], &[Scope(63)], true);
+}
+
+/// Two threads use two scopes of one key.
+pub(super) fn two_scopes() {
+    use_scopes(&[], &[Scope(0), Scope(63)], false);
 }

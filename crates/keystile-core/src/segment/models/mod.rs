@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Model = (&'static str, fn());
 
-const MODELS: [Model; 16] = [
+const MODELS: [Model; 18] = [
     ("bucket::burst", bucket::burst),
     ("bucket::refill", bucket::refill),
     ("bucket::carried_over", bucket::carried_over),
@@ -37,6 +37,8 @@ const MODELS: [Model; 16] = [
     ("counts::flush", counts::flush),
     ("counts::one_key", counts::one_key),
     ("counts::one_word", counts::one_word),
+    ("counts::scopes", counts::scopes),
+    ("counts::two_scopes", counts::two_scopes),
     ("header::lease", header::lease),
     ("header::catalogue", header::catalogue),
 ];

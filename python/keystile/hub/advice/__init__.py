@@ -1,0 +1,1 @@
+"""Advice: what is to be looked at in keys."""
