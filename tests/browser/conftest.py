@@ -8,7 +8,12 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser import chromium
+from tests.browser.application import serving
 from tests.browser.browsing import LIGHT, Look, Watch, watched
+from tests.integration.hub.conftest import world
+from tests.integration.hub.world import World
+
+__all__ = ["world"]
 
 # Chromium's own sandbox refuses to run as root, and containers rarely have much in /dev/shm.
 _FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--font-render-hinting=none"]
@@ -47,3 +52,19 @@ async def page(browser: Browser, look: Look, watch: Watch) -> AsyncIterator[Page
     async with watched(browser, look, watch) as opened:
         yield opened
     watch.judge()
+
+
+@pytest.fixture(scope="module")
+async def hub(world: World) -> AsyncIterator[str]:
+    """The address of the test file's own Hub, `world`."""
+    async with serving(world.app) as address:
+        yield address
+
+
+@pytest.fixture
+async def owner(page: Page, world: World, hub: str) -> Page:
+    """The same page, and an owner has signed in to `hub`."""
+    browser = await world.browser()
+    name = "keystile-session"
+    await page.context.add_cookies([{"name": name, "value": browser.cookies[name], "url": hub}])
+    return page

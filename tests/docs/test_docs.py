@@ -158,7 +158,7 @@ def _commands() -> dict[str, click.Command]:
 def _command_rows() -> dict[str, list[str]]:
     """The rows of the table of commands; `ID`, `NAME` and the like are no part of what is looked for."""
     rows = [row for row in _rows(API) if row[0].startswith("`keystile ") and len(row) == 3]
-    return {re.sub(r" \[?[A-Z]+\]?$", "", words): row for row in rows for words in _CODE.findall(row[0])}
+    return {re.sub(r"( \[?[A-Z]+\]?)+$", "", words): row for row in rows for words in _CODE.findall(row[0])}
 
 
 def test_exactly_the_commands_there_are_stand_in_the_table() -> None:

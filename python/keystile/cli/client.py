@@ -80,9 +80,18 @@ class Client:
         except msgspec.ValidationError as error:
             raise CommandError(f"{self.url}{path} is no list of a Keystile Hub: {error}") from None
 
-    def text(self, path: str, query: Mapping[str, object] | None, accept: str) -> str:
-        """The answer as text of the media type `accept`."""
-        return self._send("GET", path, query=query, accept=accept).text
+    def pieces(self, path: str, query: Mapping[str, object], accept: str) -> Iterator[str]:
+        """The answer as text of the media type `accept`, piece by piece as it comes."""
+        import httpx  # noqa: PLC0415 - loaded by then; see __init__
+
+        try:
+            with self._http.stream("GET", path, params=_params(query), headers={"Accept": accept}) as response:
+                if not response.is_success:
+                    response.read()
+                    raise _refusal(response)
+                yield from response.iter_text()
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
 
     def send(self, method: str, path: str, body: object, *, wait: bool = False) -> dict[str, Any]:
         """Send a JSON body; the JSON object answered. `wait`: only when every gate has the change, however long."""
@@ -110,25 +119,27 @@ class Client:
         *,
         query: Mapping[str, object] | None = None,
         body: object = None,
-        accept: str | None = None,
         patient: bool = False,
     ) -> httpx.Response:
         import httpx  # noqa: PLC0415 - loaded by then; see __init__
 
-        params = {name: str(value) for name, value in (query or {}).items() if value is not None}
-        headers = {"Accept": accept} if accept else None
         try:
             timeout = httpx.Timeout(TIMEOUT_S, read=None if patient else TIMEOUT_S)
-            response = self._http.request(method, path, params=params, json=body, headers=headers, timeout=timeout)
-        except httpx.TimeoutException:
-            raise CommandError(
-                f"the Hub at {self.url} did not answer within {TIMEOUT_S:.0f} seconds", Exit.UNREACHABLE
-            ) from None
+            response = self._http.request(method, path, params=_params(query or {}), json=body, timeout=timeout)
         except httpx.TransportError as error:
-            raise CommandError(f"no Hub can be reached at {self.url}: {error}", Exit.UNREACHABLE) from None
+            raise self._unreachable(error) from None
         if not response.is_success:
             raise _refusal(response)
         return response
+
+    def _unreachable(self, error: httpx.TransportError) -> CommandError:
+        import httpx  # noqa: PLC0415 - loaded by then; see __init__
+
+        if isinstance(error, httpx.TimeoutException):
+            why = f"the Hub at {self.url} did not answer within {TIMEOUT_S:.0f} seconds"
+        else:
+            why = f"no Hub can be reached at {self.url}: {error}"
+        return CommandError(why, Exit.UNREACHABLE)
 
 
 def hub_url(settings: Settings) -> str:
@@ -159,6 +170,10 @@ def _hub_key(settings: Settings) -> str:
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise CommandError("the Hub key is not a key: it holds characters that no key has")
     return key
+
+
+def _params(query: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in query.items() if value is not None}
 
 
 def _is_loopback(url: str) -> bool:

@@ -19,17 +19,12 @@ _SPAN = re.compile(r"([0-9]{1,9})([smhdw])")
 def moment(text: str) -> str:
     """A point of time as RFC 3339 in UTC, counted from now where a span is given; or "never"."""
     text = text.strip()
-    if text.lower() == NEVER:
-        return NEVER
-    try:
-        found = _parse(text)
-        if found.tzinfo is None:
-            raise click.BadParameter("the time needs a zone; end it with Z for UTC.")
-        return found.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    except (ValueError, OverflowError):
-        raise click.BadParameter(
-            "expected a span like 30d, 12h or 45m, a time like 2030-01-31T00:00:00Z, or never."
-        ) from None
+    return NEVER if text.lower() == NEVER else _moment(text, 1, "a time like 2030-01-31T00:00:00Z, or never")
+
+
+def past_moment(text: str) -> str:
+    """The same, but a span is counted back from now, and there is no "never"."""
+    return _moment(text.strip(), -1, "or a time like 2030-01-31T00:00:00Z")
 
 
 def span(text: str) -> int:
@@ -40,7 +35,17 @@ def span(text: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def _parse(text: str) -> datetime:
+def _moment(text: str, direction: int, otherwise: str) -> str:
+    try:
+        found = _parse(text, direction)
+        if found.tzinfo is None:
+            raise click.BadParameter("the time needs a zone; end it with Z for UTC.")
+        return found.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"expected a span like 30d, 12h or 45m, {otherwise}.") from None
+
+
+def _parse(text: str, direction: int) -> datetime:
     if match := _SPAN.fullmatch(text):
-        return datetime.now(UTC) + timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+        return datetime.now(UTC) + direction * timedelta(seconds=int(match[1]) * _UNITS[match[2]])
     return datetime.fromisoformat(text)

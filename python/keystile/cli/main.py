@@ -24,6 +24,7 @@ COMMANDS = {
     "scopes": "keystile.cli.catalogue",
     "tiers": "keystile.cli.catalogue",
     "tenants": "keystile.cli.tenants",
+    "operators": "keystile.cli.operators",
     "usage": "keystile.cli.usage",
     "advice": "keystile.cli.advice",
     "audit": "keystile.cli.audit",

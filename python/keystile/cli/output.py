@@ -42,6 +42,13 @@ def print_record(pairs: Iterable[tuple[str, object]]) -> None:
     _console().print(table)
 
 
+def print_csv(pieces: Iterable[str]) -> None:
+    """Comma-separated values on stdout: a file gets them as they are, a terminal nothing that could drive it."""
+    for piece in pieces:
+        shown = piece if not sys.stdout.isatty() else "".join(f"{safe(line)}\n" for line in piece.splitlines())
+        click.echo(shown, nl=False)
+
+
 def note(message: str) -> None:
     """A remark for the person at the terminal, on stderr."""
     click.echo(message, err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import msgspec
@@ -10,8 +9,7 @@ import rich_click as click
 
 from keystile.cli.context import Context, HubCommand, pass_context
 from keystile.cli.keys.display import percent
-from keystile.cli.output import print_json, print_table
-from keystile.safe_text import safe
+from keystile.cli.output import print_csv, print_json, print_table
 
 PATH = "/v1/usage"
 COLUMNS = ("ID", "NAME", "TIER", "STATUS", "LAST USED", "REQUESTS", "REQUESTS 30D", "ERRORS")
@@ -28,20 +26,13 @@ def usage(context: Context, tenant: str | None, as_csv: bool) -> None:
     query = {"tenant": tenant}
     with context.client() as client:
         if as_csv:
-            _print_csv(client.text(PATH, query, "text/csv"))
+            print_csv(client.pieces(PATH, query, "text/csv"))
             return
         report = client.page(PATH, query)
     if context.json:
         print_json(msgspec.to_builtins(report))
     else:
         _print(report.items)
-
-
-def _print_csv(text: str) -> None:
-    """A file gets the bytes as they are; a terminal gets nothing that could drive it."""
-    if sys.stdout.isatty():
-        text = "\n".join(safe(line) for line in text.splitlines()) + "\n"
-    click.echo(text, nl=False)
 
 
 def _print(items: list[dict[str, Any]]) -> None:

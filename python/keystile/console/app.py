@@ -9,12 +9,17 @@ from litestar.di import Provide
 from litestar.types import ExceptionHandler
 
 from keystile.client_address import TrustedProxies
+from keystile.console.audit_page import AuditPages
 from keystile.console.door import ConsoleDoor
 from keystile.console.errors import answer
 from keystile.console.keys_list import KeysList
 from keystile.console.keys_new import KeysNew
+from keystile.console.operator_page import OperatorPages
+from keystile.console.operators_list import OperatorsList
 from keystile.console.request import ConsoleRequest
 from keystile.console.signing_in import SigningIn
+from keystile.console.tenants_page import TenantsPages
+from keystile.console.tiers_page import TiersPage
 from keystile.hub.context import Hub
 from keystile.hub.requests import check_query
 from keystile.hub.wire import ASGIApp
@@ -23,7 +28,16 @@ from keystile.hub.wire import ASGIApp
 def create_console(hub: Hub, proxies: TrustedProxies) -> ASGIApp:
     """The console's pages, behind their door."""
     pages = Litestar(
-        route_handlers=[SigningIn, KeysList, KeysNew],
+        route_handlers=[
+            AuditPages,
+            KeysList,
+            KeysNew,
+            OperatorPages,
+            OperatorsList,
+            SigningIn,
+            TenantsPages,
+            TiersPage,
+        ],
         dependencies={
             "hub": Provide(lambda: hub, sync_to_thread=False),
             "proxies": Provide(lambda: proxies, sync_to_thread=False),

@@ -48,6 +48,6 @@ def environment() -> Environment:
     return made
 
 
-def render(name: str, **context: object) -> str:
+def render(name: str, /, **context: object) -> str:
     """A template as HTML; `TemplateNotFound` or `UndefinedError` if a page is wrong."""
     return environment().get_template(name).render(context)

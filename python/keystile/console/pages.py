@@ -59,7 +59,9 @@ async def shell(
     switch: list[Link] = []
     if caller.home:
         some = await tenants.page(call.connection, caller, limit=_MOST_TENANTS, cursor=None)
-        switch = [Link(row.name, path_of(row.id, section), current=row.id == tenant) for row in some.items]
+        # The reader's own account is of no tenant that is switched to.
+        to = section if section in dict(sections) else "keys"
+        switch = [Link(row.name, path_of(row.id, to), current=row.id == tenant) for row in some.items]
         if some.next_cursor is not None:
             switch.append(Link("All tenants…", path_of(tenant, "tenants")))
     return Shell(

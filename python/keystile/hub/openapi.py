@@ -17,6 +17,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from keystile.hub.advice.schemas import AdvicePage
 from keystile.hub.audit.schemas import AuditPage
 from keystile.hub.catalogue.schemas import ScopeList, TierList
+from keystile.hub.csv_lines import CSV
 from keystile.hub.docs_page import CONTENT_SECURITY_POLICY, render
 from keystile.hub.keys.schemas import (
     ChangedKey,
@@ -108,6 +109,10 @@ class Description:
         return render(self._document).encode()
 
 
+_TABLES = {"/v1/audit": "AuditPage", "/v1/usage": "UsageList"}
+"""Lists that can be had as CSV too, and the schemas of what they are as JSON."""
+
+
 def complete(document: dict[str, Any]) -> dict[str, Any]:
     """Add the calls that bypass Litestar, the real schemas, the real errors, and how to authenticate.
 
@@ -118,9 +123,10 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     document["paths"]["/v1/usage/outcomes"]["post"]["requestBody"] = {"required": True, "content": lines}
     for operation in _operations(document):
         _complete_operation(operation)
-    usage = document["paths"]["/v1/usage"]["get"]["responses"]["200"]["content"]
-    usage["application/json"]["schema"] = {"$ref": _REFERENCE.format(name="UsageList")}
-    usage["text/csv"] = {"schema": {"type": "string"}}
+    for path, kind in _TABLES.items():
+        content = document["paths"][path]["get"]["responses"]["200"]["content"]
+        content["application/json"]["schema"] = {"$ref": _REFERENCE.format(name=kind)}
+        content[CSV] = {"schema": {"type": "string"}}
     _, schemas = msgspec.json.schema_components(_SCHEMAS, ref_template=_REFERENCE)
     document["components"] = {
         "schemas": {**schemas, "Problem": _problem_schema()},

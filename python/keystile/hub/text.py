@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 
 from keystile.hub.errors import Faults, NotFound
 
@@ -16,6 +17,9 @@ EMAIL_CHARS = 254
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _OPERATOR_ID = re.compile(r"op_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 _TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -76,6 +80,19 @@ def email(faults: Faults, field: str, value: str) -> str:
 def normal_email(value: str) -> str:
     """An address without regard to case and to spaces around it."""
     return unicodedata.normalize("NFC", value.strip()).lower()
+
+
+def moment(faults: Faults, field: str, value: str | None) -> datetime | None:
+    """A point of time in a query, in UTC; None for none."""
+    if value is None:
+        return None
+    try:
+        if _MOMENT.fullmatch(value):
+            return datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    faults.add(field, "This is not a time as RFC 3339 writes it, with a zone: 2030-01-31T00:00:00Z.")
+    return None
 
 
 def has_controls(value: str, allowed: str = "") -> bool:

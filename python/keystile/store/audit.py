@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated
 
 import asyncpg
 import msgspec
 
+from keystile.errors import BadCursor
 from keystile.store.cursors import decode_cursor, encode_cursor
 from keystile.store.pool import Connection
 from keystile.store.records import AuditRow
 from keystile.store.sql import sql
 
+_Time = Annotated[datetime, msgspec.Meta(tz=True)]
 _RowId = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 
@@ -42,15 +45,26 @@ async def page(
     actor: str | None = None,
     action: str | None = None,
     target: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> tuple[list[AuditRow], str | None]:
     """Some rows of one tenant (None: of all), newest first, and the cursor for more (None at the end).
 
-    BadCursor for a cursor of another list.
+    From `since` on and before `until`. BadCursor for a cursor of another list.
     """
-    before = None if cursor is None else decode_cursor(cursor, tuple[_RowId])[0]
-    records = await conn.fetch(sql("audit_page"), tenant, before, actor, action, target, limit + 1)
+    before = (None, None) if cursor is None else _position(cursor)
+    records = await conn.fetch(sql("audit_page"), tenant, *before, actor, action, target, since, until, limit + 1)
     rows = [_row(record) for record in records[:limit]]
-    return rows, encode_cursor((rows[-1].id,)) if len(records) > limit else None
+    return rows, encode_cursor((rows[-1].at.isoformat(), rows[-1].id)) if len(records) > limit else None
+
+
+def _position(cursor: str) -> tuple[datetime, int]:
+    """When the last row shown was made, and its id."""
+    at, row_id = decode_cursor(cursor, tuple[_Time, _RowId])
+    try:
+        return at.astimezone(UTC), row_id
+    except OverflowError:
+        raise BadCursor("the cursor was not made by this list") from None
 
 
 def _row(record: asyncpg.Record) -> AuditRow:

@@ -49,6 +49,13 @@ async def tiers(conn: Connection) -> list[TierRow]:
     return [TierRow(**record) for record in await conn.fetch(sql("tier_list"))]
 
 
+async def use(conn: Connection, tenant: str) -> tuple[dict[str, int], dict[str, int]]:
+    """How many of a tenant's keys hold each scope, and how many have each tier; revoked ones count no more."""
+    scopes = await conn.fetch(sql("scope_use"), tenant)
+    tiers = await conn.fetch(sql("tier_use"), tenant)
+    return {record["name"]: record["keys"] for record in scopes}, {record["name"]: record["keys"] for record in tiers}
+
+
 async def apply(conn: Connection, scopes: Sequence[ScopeLike], tiers: Sequence[TierLike]) -> None:
     """Make the catalogue what configuration says; nothing is written where it already is.
 

@@ -52,6 +52,11 @@ async def get(conn: Connection, key_id: str, tenant: str | None, *, lock: bool =
     return None if record is None else KeyRow(**record)
 
 
+async def names(conn: Connection, ids: Sequence[str], tenant: str) -> dict[str, str]:
+    """The names of those keys that are of `tenant`, or of the home tenant."""
+    return {record["id"]: record["name"] for record in await conn.fetch(sql("key_names"), list(ids), tenant)}
+
+
 async def update(conn: Connection, key_id: str, tenant: str | None, changes: dict[str, object]) -> KeyRow | None:
     """Set the fields named in `changes`, out of CHANGEABLE; None if there is no such key."""
     unknown = changes.keys() - set(CHANGEABLE)

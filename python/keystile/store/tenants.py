@@ -20,10 +20,15 @@ async def home(conn: Connection) -> TenantRow | None:
     return None if record is None else TenantRow(**record)
 
 
-async def page(conn: Connection, *, limit: int = 50, cursor: str | None = None) -> tuple[list[TenantRow], str | None]:
-    """Some tenants by id, and the cursor for more (None at the end). BadCursor for a foreign cursor."""
+async def page(
+    conn: Connection, *, limit: int = 50, cursor: str | None = None, q: str | None = None
+) -> tuple[list[TenantRow], str | None]:
+    """Some tenants by id, and the cursor for more (None at the end). BadCursor for a foreign cursor.
+
+    `q` is looked for in id and name, regardless of case.
+    """
     after = None if cursor is None else decode_cursor(cursor, tuple[str])[0]
-    records = await conn.fetch(sql("tenant_page"), after, limit + 1)
+    records = await conn.fetch(sql("tenant_page"), after, limit + 1, q)
     rows = [TenantRow(**record) for record in records[:limit]]
     return rows, encode_cursor((rows[-1].id,)) if len(records) > limit else None
 

@@ -19,3 +19,10 @@ class TierList(Struct, frozen=True):
 
     items: list[TierRow]
     next_cursor: None = None
+
+
+class CatalogueUse(Struct, frozen=True, kw_only=True):
+    """How many keys there are for each scope and each tier by name; one that is absent has none."""
+
+    scopes: dict[str, int]
+    tiers: dict[str, int]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import Controller, Response, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from keystile.hub.context import Hub
 from keystile.hub.requests import Cursor, HubRequest, Limit
 from keystile.hub.tenants import service
 from keystile.hub.tenants.schemas import CreateTenant, TenantPage, UpdateTenant
 from keystile.store.records import TenantRow
+
+Search = Annotated[str | None, QueryParameter(description="Only with this in the id or the name.")]
 
 
 class TenantsController(Controller):
@@ -21,11 +25,17 @@ class TenantsController(Controller):
 
     @get("/", summary="List tenants")
     async def page(
-        self, request: HubRequest, hub: NamedDependency[Hub], limit: Limit = 50, cursor: Cursor = None
+        self,
+        *,
+        request: HubRequest,
+        hub: NamedDependency[Hub],
+        q: Search = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
     ) -> TenantPage:
         """The home tenant sees them all, others just their own."""
         async with hub.reading(request) as call:
-            return await service.page(call.connection, call.caller, limit=limit, cursor=cursor)
+            return await service.page(call.connection, call.caller, limit=limit, cursor=cursor, q=q)
 
     @post("/", summary="Add a tenant")
     async def create(

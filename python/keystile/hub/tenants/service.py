@@ -19,11 +19,14 @@ async def require_tenant(connection: Connection, tenant: str) -> str:
     return tenant
 
 
-async def page(connection: Connection, caller: Caller, *, limit: int, cursor: str | None) -> TenantPage:
-    """The tenants that the caller may see."""
+async def page(
+    connection: Connection, caller: Caller, *, limit: int, cursor: str | None, q: str | None = None
+) -> TenantPage:
+    """The tenants that the caller may see, of them those with `q` in id or name."""
     if not caller.home:
-        return TenantPage(items=[await show(connection, caller, caller.tenant)], next_cursor=None)
-    rows, following = await tenants.page(connection, limit=limit, cursor=cursor)
+        own = await show(connection, caller, caller.tenant)
+        return TenantPage(items=[own] if (q or "").lower() in f"{own.id}\n{own.name}".lower() else [], next_cursor=None)
+    rows, following = await tenants.page(connection, limit=limit, cursor=cursor, q=q)
     return TenantPage(items=rows, next_cursor=following)
 
 

@@ -10,7 +10,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from keystile.hub.context import Hub
+from keystile.hub.csv_lines import CSV, MEDIA_TYPE, attachment
 from keystile.hub.requests import HubRequest, Tenant, check_media_type
+from keystile.hub.rights import check_change
 from keystile.hub.usage import outcomes, service
 from keystile.hub.usage.csv_table import table
 from keystile.hub.usage.outcomes import OutcomesTaken
@@ -18,7 +20,6 @@ from keystile.hub.usage.schemas import UsageList
 from keystile.store.partitions import retention_of
 from keystile.store.records import KeyUsage
 
-_CSV = "text/csv"
 _JSON = "application/json"
 Days = Annotated[int, QueryParameter(ge=1, le=366, description="How many days back, today included.")]
 
@@ -48,13 +49,9 @@ class UsageController(Controller):
         """All keys of the tenant in one answer; as a table with `Accept: text/csv`."""
         async with hub.reading(request) as call:
             usage = await service.of_tenant(call.connection, call.caller, tenant)
-        if request.accept.best_match([_JSON, _CSV], _JSON) != _CSV:
+        if request.accept.best_match([_JSON, CSV], _JSON) != CSV:
             return Response(usage)
-        return Response(
-            table(usage.items),
-            media_type=f"{_CSV}; header=present",
-            headers={"Content-Disposition": 'attachment; filename="keystile-usage.csv"'},
-        )
+        return Response(table(usage.items), media_type=MEDIA_TYPE, headers=attachment("keystile-usage"))
 
     @post(
         "/usage/outcomes",
@@ -68,4 +65,5 @@ class UsageController(Controller):
         raw = await request.body()
         retention = retention_of(hub.settings)
         async with hub.reading(request) as call:
+            check_change(call.caller)
             return await outcomes.take(call.connection, call.caller, raw, retention)
