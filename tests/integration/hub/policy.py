@@ -48,6 +48,9 @@ POLICY = (
     Rule("POST", "/console/account", SIGNED_IN),
     # The pages of a tenant
     Rule("GET", f"{_TENANT}/keys/new", ADMIN),
+    Rule("GET", f"{_TENANT}/keys/{{key_id}}/edit", ADMIN),
+    Rule("GET", f"{_TENANT}/keys/{{key_id}}/revoke", ADMIN),
+    Rule("GET", f"{_TENANT}/keys/{{key_id}}/rotate", ADMIN),
     Rule("GET", f"{_TENANT}/keys", VIEWER),
     Rule("POST", f"{_TENANT}/keys/figures", VIEWER),
     Rule("POST", f"{_TENANT}/keys", ADMIN),

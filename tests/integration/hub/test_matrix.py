@@ -42,6 +42,8 @@ BODIES: dict[str, Any] = {
     "POST /console/link/{token}": {"password": "not a password"},
     "POST /console/account": {"old": "not a password", "password": "short"},
     "POST /console/t/{tenant}/keys/new": {"form": NEW_KEY, "name": "x", "scopes": "PSA"},
+    "POST /console/t/{tenant}/keys/{key_id}/edit": {"name": "x", "tier": "Standard", "state": "x"},
+    "POST /console/t/{tenant}/keys/{key_id}/rotate": {"overlap": "0", "state": "x"},
     "POST /console/t/{tenant}/operators": {"email": f"{NEW}@example.com", "role": "viewer"},
     "POST /console/t/{tenant}/operators/{operator_id}/role": {"role": "admin"},
     "POST /console/t/{tenant}/tenants": {"id": NEW, "name": "x"},
@@ -109,7 +111,8 @@ async def _path_of(world: World, route: Route, tenant: str) -> str:
     absent = tenant == ABSENT
     values = {"tenant": tenant, "tenant_id": tenant, "other": tenant, "token": "A" * 43}
     if "{key_id}" in route.path:
-        values["key_id"] = new_key_id() if absent else await key(world, tenant)
+        revoked = route.path.endswith("/confirmation")  # which only such a key has
+        values["key_id"] = new_key_id() if absent else await key(world, tenant, revoked=revoked)
     if "{operator_id}" in route.path:
         values["operator_id"] = new_operator_id() if absent else await operator(world, tenant)
     return route.path.format(**values)
