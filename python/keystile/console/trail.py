@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
 
+from keystile.console.format import day
 from keystile.store.records import AuditRow
 
 ACTIONS: Mapping[str, str] = MappingProxyType(
@@ -37,6 +38,7 @@ ACTORS: Mapping[str, str] = MappingProxyType(
 """Those who act and are neither keys nor operators."""
 
 _NOTHING = "none"
+_FIELDS = {"expires_at": "expires", "overlap_seconds": "old secret works for"}
 
 
 class Change(Struct, frozen=True):
@@ -76,17 +78,39 @@ def entries(rows: Sequence[AuditRow], names: Mapping[str, str]) -> list[Entry]:
 
 
 def _change(field: str, value: Any) -> Change:
-    name = field.replace("_", " ")
+    name = _FIELDS.get(field, field.removesuffix("_at").replace("_", " "))
     if isinstance(value, dict) and value.keys() == {"from", "to"}:
-        return Change(name, _words(value["from"]), _words(value["to"]))
-    return Change(name, None, _words(value))
+        return Change(name, _words(field, value["from"]), _words(field, value["to"]))
+    return Change(name, None, _words(field, value))
 
 
-def _words(value: object) -> str:
+def _words(field: str, value: object) -> str:
     if value is None or value in ([], ""):
         return _NOTHING
+    if field == "overlap_seconds" and isinstance(value, int):
+        return _duration(value)
+    if field.endswith("_at") and isinstance(value, str):
+        return _moment(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(_words, value))
+        return ", ".join(_words(field, one) for one in value)
     return str(value)
+
+
+def _moment(text: str) -> str:
+    """A time as the rest of the console shows it; the text as it is where it is none."""
+    try:
+        utc = datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return text
+    return f"{day(utc)}, {utc:%H:%M} UTC"
+
+
+def _duration(seconds: int) -> str:
+    """Whole days, hours or seconds; none at all is "no time"."""
+    for size, name in ((86_400, "day"), (3_600, "hour"), (1, "second")):
+        if seconds and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {name}" if count == 1 else f"{count:,} {name}s"
+    return "no time"

@@ -165,7 +165,7 @@ async def test_the_trail_names_people_and_keys(world: World) -> None:
     path = f"/console/t/{tenant}/audit"
     (row,) = _rows(await owner.get(path, params={"target": key["id"]}))
     assert "@example.com Key created <i>till</i>" in row
-    assert "expires at none" in row
+    assert "expires none" in row
     assert "Operator Tenant added" in _rows(await owner.get(path, params={"action": "tenant.create"}))[0]
 
 
