@@ -22,7 +22,7 @@ from tests.browser import sample
 
 _own = environment().loader
 assert _own is not None
-TEMPLATES = environment().overlay(loader=ChoiceLoader([_own, FileSystemLoader(Path(__file__).with_name("gallery"))]))
+TEMPLATES = environment().overlay(loader=ChoiceLoader([FileSystemLoader(Path(__file__).with_name("gallery")), _own]))
 
 PAGES = {
     "/": "list.html",

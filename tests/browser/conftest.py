@@ -16,7 +16,7 @@ from tests.integration.hub.world import World
 __all__ = ["world"]
 
 # Chromium's own sandbox refuses to run as root, and containers rarely have much in /dev/shm.
-_FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--font-render-hinting=none"]
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--font-render-hinting=none"]
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def executable() -> str:
 async def browser(executable: str) -> AsyncIterator[Browser]:
     """The browser, started once."""
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=executable, args=_FLAGS)
+        started = await playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield started
         await started.close()
 

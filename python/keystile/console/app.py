@@ -11,8 +11,14 @@ from litestar.types import ExceptionHandler
 from keystile.client_address import TrustedProxies
 from keystile.console.advice_page import AdvicePages
 from keystile.console.audit_page import AuditPages
+from keystile.console.confirmation import ConfirmationPage
 from keystile.console.door import ConsoleDoor
 from keystile.console.errors import answer
+from keystile.console.key_changes import KeyChanges
+from keystile.console.key_edit import KeyEdit
+from keystile.console.key_page import KeyPage
+from keystile.console.key_revoke import KeyRevoke
+from keystile.console.key_rotate import KeyRotate
 from keystile.console.keys_list import KeysList
 from keystile.console.keys_new import KeysNew
 from keystile.console.operator_page import OperatorPages
@@ -32,6 +38,12 @@ def create_console(hub: Hub, proxies: TrustedProxies) -> ASGIApp:
         route_handlers=[
             AdvicePages,
             AuditPages,
+            ConfirmationPage,
+            KeyChanges,
+            KeyEdit,
+            KeyPage,
+            KeyRevoke,
+            KeyRotate,
             KeysList,
             KeysNew,
             OperatorPages,

@@ -23,6 +23,8 @@ SERIES = (
 )
 """Class and name of the parts of a bar, from the bottom up."""
 
+_LIMITS_UNTOLD = (("ok", "OK"), ("client", "Client errors and rate limited"), ("server", "Server errors"))
+
 HEIGHT_PX = 160
 _TOP_PX, _BOTTOM_PX = 8, 22
 _PLOT_PX = HEIGHT_PX - _TOP_PX - _BOTTOM_PX
@@ -39,13 +41,14 @@ class Counts(NamedTuple):
     at: date | datetime
     ok: int
     client_errors: int
-    rate_limited: int
+    rate_limited: int | None
+    """None where these are not told from the other client errors; then they are among those."""
     server_errors: int
 
     @property
     def parts(self) -> tuple[int, int, int, int]:
         """As `SERIES` names them."""
-        return self[1:]
+        return self.ok, self.client_errors, self.rate_limited or 0, self.server_errors
 
     @property
     def total(self) -> int:
@@ -61,6 +64,8 @@ class Chart(Struct, frozen=True):
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     summary: str
+    legend: tuple[tuple[str, str], ...]
+    """Class and name of the parts that its bars may have."""
 
 
 def sparkline(values: Sequence[int], what: str = "requests") -> Markup:
@@ -105,24 +110,32 @@ def axis_top(most: int) -> int:
 
 
 def _bars(counts: Sequence[Counts], names: Sequence[str], unit: str, ticks: Sequence[str]) -> Chart:
+    legend = SERIES if all(entry.rate_limited is not None for entry in counts) else _LIMITS_UNTOLD
     top = axis_top(max((entry.total for entry in counts), default=0))
     total = sum(entry.total for entry in counts)
     summary = f"{number(total)} requests" + (f", {names[0]} to {names[-1]}" if names else "")
     drawing = Markup("").join(
         (
             *_grid(),
-            *(_bar(index, len(counts), entry, names[index], top) for index, entry in enumerate(counts)),
+            *(
+                _bar(index, len(counts), entry, _words(entry, names[index], legend), top)
+                for index, entry in enumerate(counts)
+            ),
             *_ticks(ticks),
         )
     )
     plot = Markup('<svg class="chart-plot" width="100%" height="{}" role="img" aria-label="{}">{}</svg>').format(
         HEIGHT_PX, f"Bar chart: {summary}. The table below has the figures.", drawing
     )
-    rows = tuple((name, *map(number, (entry.total, *entry.parts))) for name, entry in zip(names, counts, strict=True))
-    return Chart(_axis(top), plot, (unit, "Requests", *(name for _, name in SERIES)), rows, summary)
+    told = [index for index, (css, _) in enumerate(SERIES) if css in dict(legend)]
+    rows = tuple(
+        (name, *map(number, (entry.total, *(entry.parts[index] for index in told))))
+        for name, entry in zip(names, counts, strict=True)
+    )
+    return Chart(_axis(top), plot, (unit, "Requests", *(name for _, name in legend)), rows, summary, legend)
 
 
-def _bar(index: int, count: int, entry: Counts, name: str, top: int) -> Markup:
+def _bar(index: int, count: int, entry: Counts, words: str, top: int) -> Markup:
     """The parts on top of each other, and over all of the height something to point at."""
     place = 100 / count
     x, width = f"{index * place + place * _GAP / 2:.3f}%", f"{place * (1 - _GAP):.3f}%"
@@ -132,12 +145,15 @@ def _bar(index: int, count: int, entry: Counts, name: str, top: int) -> Markup:
             height = max(value / top * _PLOT_PX, 1.0)  # one error among millions is seen too
             below -= height
             pieces.append(_rect(f"bar-{css}", x, below, width, height))
-    words = ", ".join(
-        f"{number(value)} {label}" for value, (_, label) in zip(entry.parts, SERIES, strict=True) if value
-    )
-    title = Markup("<title>{}</title>").format(f"{name}: {words or 'no requests'}")
+    title = Markup("<title>{}</title>").format(words)
     cover = _rect("bar-cover", f"{index * place:.3f}%", _TOP_PX, f"{place:.3f}%", _PLOT_PX)
     return Markup('<g class="bar">{}{}{}</g>').format(title, cover, Markup("").join(pieces))
+
+
+def _words(entry: Counts, name: str, legend: Sequence[tuple[str, str]]) -> str:
+    labels = dict(legend)
+    parts = (f"{number(value)} {labels[css]}" for value, (css, _) in zip(entry.parts, SERIES, strict=True) if value)
+    return f"{name}: {', '.join(parts) or 'no requests'}"
 
 
 def _rect(css: str, x: str, y: float, width: str, height: float) -> Markup:

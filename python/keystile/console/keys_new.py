@@ -83,7 +83,7 @@ class KeysNew(Controller):
             key=made.key,
             secret=made.secret,
             key_href=path_of(tenant, "keys", made.key.id),
-            list_href=path_of(tenant),
+            done_href=path_of(tenant),
             snippets=_snippets(request, hub, proxies, made),
         )
 

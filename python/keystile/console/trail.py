@@ -16,6 +16,7 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
         "key.create": "Key created",
         "key.update": "Key changed",
         "key.rotate": "Key rotated",
+        "key.end_overlap": "Old secret ended",
         "key.revoke": "Key revoked",
         "tenant.create": "Tenant added",
         "tenant.update": "Tenant renamed",

@@ -80,6 +80,14 @@ class Hub:
         async with self.database.connection() as connection, connection.transaction():
             yield Call(connection, await _caller(connection, request, lock=True), Commit())
 
+    async def as_of_now(self, call: Call) -> None:
+        """Let `confirmed` wait for all that the call has read, as if it had been committed just now.
+
+        For pages that ask later whether a change has arrived: the wait may be longer than need be, never shorter.
+        """
+        call.commit.revision = await feed.revision(call.connection)
+        call.commit.at_ns = boottime()
+
     async def confirmed(self, request: HubRequest, call: Call) -> Confirmation:
         """Wait until no gate decides without the call's change, or the client has gone.
 

@@ -27,6 +27,11 @@ async def settle(conn: Connection) -> int:
     if not conn.is_in_transaction():
         raise StoreError("the feed settles inside a transaction only")
     await conn.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    return await revision(conn)
+
+
+async def revision(conn: Connection) -> int:
+    """The latest revision: what this connection has read was made known by it, or earlier."""
     return _clock(await conn.fetchrow(sql("feed_rev")))["rev"]  # type: ignore[no-any-return]
 
 

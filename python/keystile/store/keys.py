@@ -85,6 +85,12 @@ async def rotate(
     return None if record is None else KeyRow(**record)
 
 
+async def end_overlap(conn: Connection, key_id: str, tenant: str | None) -> KeyRow | None:
+    """End the secret from before the last rotation; None if there is no such key or it is revoked."""
+    record = await conn.fetchrow(sql("key_end_overlap"), key_id, tenant)
+    return None if record is None else KeyRow(**record)
+
+
 async def revoke(conn: Connection, key_id: str, tenant: str | None, reason: str | None) -> KeyRow | None:
     """Revoke a key for good; None if there is no such key. A second time changes nothing."""
     record = await conn.fetchrow(sql("key_revoke"), key_id, tenant, reason)

@@ -246,6 +246,8 @@ class DailyUsage(Struct, frozen=True, kw_only=True):
     requests: int
     client_errors: int
     server_errors: int
+    rate_limited: int
+    """Those client errors that were refusals for want of a token."""
 
 
 class HourlyUsage(Struct, frozen=True, kw_only=True):

@@ -22,8 +22,10 @@ async def black_hole(machine: Machine, random: Random) -> AsyncIterator[None]:
     """Bytes vanish, in one direction or both, and nobody says so."""
     for way in _directions(machine, random):
         way.mode = Mode.SWALLOW
-    yield
-    machine.proxy.pass_all()
+    try:
+        yield
+    finally:
+        machine.proxy.pass_all()
 
 
 @asynccontextmanager
@@ -31,8 +33,10 @@ async def unplugged(machine: Machine, random: Random) -> AsyncIterator[None]:
     """Bytes wait in one direction or both: old answers arrive at the end."""
     for way in _directions(machine, random):
         way.mode = Mode.HOLD
-    yield
-    machine.proxy.pass_all()
+    try:
+        yield
+    finally:
+        machine.proxy.pass_all()
 
 
 @asynccontextmanager
@@ -53,16 +57,20 @@ async def half_closes(machine: Machine, random: Random) -> AsyncIterator[None]:
 async def drip(machine: Machine, random: Random) -> AsyncIterator[None]:
     """One byte a second."""
     random.choice([machine.proxy.to_server, machine.proxy.to_client]).mode = Mode.DRIP
-    yield
-    machine.proxy.pass_all()
+    try:
+        yield
+    finally:
+        machine.proxy.pass_all()
 
 
 @asynccontextmanager
 async def delays(machine: Machine, random: Random) -> AsyncIterator[None]:
     """Every answer is late, by less or by more than the agent waits."""
     machine.proxy.to_client.delay_s = random.uniform(0.05, 0.5)
-    yield
-    machine.proxy.pass_all()
+    try:
+        yield
+    finally:
+        machine.proxy.pass_all()
 
 
 @asynccontextmanager
@@ -70,16 +78,20 @@ async def refusal(machine: Machine, random: Random) -> AsyncIterator[None]:
     """No connection lives, and none can be made."""
     await machine.proxy.refuse()
     machine.proxy.reset()
-    yield
-    await machine.proxy.accept()
+    try:
+        yield
+    finally:
+        await machine.proxy.accept()
 
 
 @asynccontextmanager
 async def cut_answers(machine: Machine, random: Random) -> AsyncIterator[None]:
     """Each answer is cut at its first row."""
     machine.proxy.cut.rows(1_000_000)
-    yield
-    machine.proxy.cut.rows(0)
+    try:
+        yield
+    finally:
+        machine.proxy.cut.rows(0)
 
 
 @asynccontextmanager
@@ -124,8 +136,10 @@ async def _again_and_again(what: Callable[[], None], random: Random) -> AsyncIte
             await asyncio.sleep(random.uniform(0.01, 0.2))
 
     going = asyncio.create_task(go_on())
-    yield
-    going.cancel()
+    try:
+        yield
+    finally:
+        going.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await going
 

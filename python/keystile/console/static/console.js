@@ -92,7 +92,7 @@ function openDialog(title) {
   const dialog = one("#dialog");
   dialog.setAttribute("aria-label", title || "Dialog");
   if (!dialog.open) dialog.showModal();
-  one("[autofocus], input:not([type=hidden]), select, textarea", dialog)?.focus();
+  one("[autofocus], input:not([type=hidden], [type=radio]:not(:checked)), select, textarea", dialog)?.focus();
 }
 
 /** Shows a page's `data-dialog-content` in the dialog; where that fails, the link is simply followed. */

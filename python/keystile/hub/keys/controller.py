@@ -128,6 +128,15 @@ class KeysController(Controller):
             confirmation = unconfirmed(call.commit)
         return RotatedKey(issued.key, issued.secret, confirmation)
 
+    @post("/{key_id:str}/rotate/end", status_code=200, summary="End the old secret of a rotated key")
+    async def end_overlap(
+        self, request: HubRequest, hub: NamedDependency[Hub], key_id: FromPath[str], wait: Wait = None
+    ) -> ChangedKey:
+        """From now on only the new secret works. A second time changes nothing and answers the same."""
+        async with hub.changing(request) as call:
+            row = await service.end_overlap(call.connection, call.caller, key_id)
+        return await _changed(request, hub, call, row, wait)
+
     @post("/{key_id:str}/revoke", status_code=200, summary="Revoke a key for good")
     async def revoke(
         self,

@@ -61,6 +61,14 @@ async def show(connection: Connection, caller: Caller, key_id: str) -> KeyRow:
     return row
 
 
+async def hold(connection: Connection, caller: Caller, key_id: str) -> KeyRow:
+    """The same, and it stays as it is until the transaction ends."""
+    row = await keys.get(connection, text.key_id(key_id), caller.reach, lock=True)
+    if row is None:
+        raise NotFound
+    return row
+
+
 async def page(
     connection: Connection,
     caller: Caller,
@@ -86,7 +94,7 @@ async def figures(connection: Connection, caller: Caller, tenant: str, key_ids: 
 
 async def update(connection: Connection, caller: Caller, key_id: str, asked: UpdateKey) -> KeyRow:
     """Change a key. NotFound, Invalid, Conflict (revoked) or Escalation; no audit row without a change."""
-    row = await _target(connection, caller, key_id)
+    row = await hold(connection, caller, key_id)
     if row.status == "revoked":
         raise Conflict("key_revoked")
     tiers = {tier.name: tier for tier in await catalogue.tiers(connection)}
@@ -111,9 +119,8 @@ async def rotate(
     connection: Connection, caller: Caller, key_id: str, overlap_seconds: int, issuer: Issuer
 ) -> IssuedKey:
     """Give a key a new secret. NotFound, Conflict (not active) or Escalation."""
-    row = await _target(connection, caller, key_id)
-    if row.status in _UNROTATABLE:
-        raise Conflict(_UNROTATABLE[row.status])
+    row = await hold(connection, caller, key_id)
+    check_rotatable(row)
     tiers = {tier.name: tier for tier in await catalogue.tiers(connection)}
     rights.check_manage(caller, tiers, row)
     overlap_seconds = _within_life(overlap_seconds, row.expires_at)
@@ -134,9 +141,30 @@ async def rotate(
     return IssuedKey(key=rotated, secret=issued.text)
 
 
+def check_rotatable(row: KeyRow) -> None:
+    """Raise Conflict unless the key is active."""
+    if row.status in _UNROTATABLE:
+        raise Conflict(_UNROTATABLE[row.status])
+
+
+async def end_overlap(connection: Connection, caller: Caller, key_id: str) -> KeyRow:
+    """End the old secret of a rotated key now. NotFound, or Conflict (revoked). Without an old one nothing changes."""
+    row = await hold(connection, caller, key_id)
+    if row.status == "revoked":
+        raise Conflict("key_revoked")
+    if row.previous_secret_expires_at is None:
+        return row
+    ended = await keys.end_overlap(connection, row.id, row.tenant)
+    if ended is None:
+        raise NotFound
+    detail = {"instead_of": _shown(row.previous_secret_expires_at)}
+    await record(connection, caller, "key.end_overlap", tenant=row.tenant, target=row.id, detail=detail)
+    return ended
+
+
 async def revoke(connection: Connection, caller: Caller, key_id: str, asked: RevokeKey) -> KeyRow:
     """Revoke a key for good. NotFound or Invalid. A second time changes nothing, not even the reason."""
-    row = await _target(connection, caller, key_id)
+    row = await hold(connection, caller, key_id)
     faults = Faults()
     reason = asked.reason and text.paragraph(faults, "reason", asked.reason, longest=text.REASON_CHARS)
     faults.check()
@@ -183,13 +211,6 @@ async def _new_key(
 async def _record_created(connection: Connection, caller: Caller, row: KeyRow) -> None:
     detail = {"name": row.name, "scopes": row.scopes, "tier": row.tier, "expires_at": _shown(row.expires_at)}
     await record(connection, caller, "key.create", tenant=row.tenant, target=row.id, detail=detail)
-
-
-async def _target(connection: Connection, caller: Caller, key_id: str) -> KeyRow:
-    row = await keys.get(connection, text.key_id(key_id), caller.reach, lock=True)
-    if row is None:
-        raise NotFound
-    return row
 
 
 async def _check_filters(connection: Connection, scope: str | None, tier: str | None) -> None:
