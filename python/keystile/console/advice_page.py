@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
-from keystile.console.advice_words import DONE, WORDS, advice_path, summary, tabs
+from keystile.console.advice_words import DONE, WORDS, advice_path, paths, summary, tabs
 from keystile.console.expiry import in_days
 from keystile.console.pages import Page, page, path_of, redirect, shell
 from keystile.console.request import ConsoleRequest
@@ -74,8 +74,8 @@ class AdvicePages(Controller):
             tabs=tabs(tenant, counts, kind),
             none_at_all=not any(counts.values()),
             may=caller.role != VIEWER,
-            paths={"keys": path_of(tenant), "advice": path_of(tenant, "advice")},
-            place={"kind": kind, "cursor": cursor},
+            paths=paths(tenant),
+            place={"kind": kind, "cursor": cursor, "back": ""},
             first_href=advice_path(tenant, kind=kind) if cursor else "",
             next_href=advice_path(tenant, kind=kind, cursor=next_cursor) if next_cursor else "",
         )

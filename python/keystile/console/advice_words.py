@@ -28,7 +28,7 @@ WORDS: Mapping[str, Words] = {
         name="Old secret",
         plural="Old secrets",
         counted="with an old secret",
-        why="An old secret has had time to end up in logs, backups and mails. Rotate it.",
+        why="An old secret has had time to end up in logs, backups and mails.",
     ),
     "no_expiry": Words(
         name="No expiry",
@@ -81,12 +81,14 @@ def advice_path(tenant: str, **query: str) -> str:
     return f"{path}?{asked}" if asked else path
 
 
+def paths(tenant: str) -> Mapping[str, str]:
+    """Where the buttons of `parts/advice.html` lead."""
+    return {"keys": path_of(tenant), "advice": path_of(tenant, "advice")}
+
+
 def badges(tenant: str, pieces: Sequence[Advice]) -> list[Badge]:
     """What is said of one key."""
-    return [
-        Badge(WORDS[one.kind].name, WORDS[one.kind].why, advice_path(tenant, kind=one.kind))
-        for one in pieces
-    ]
+    return [Badge(WORDS[one.kind].name, WORDS[one.kind].why, advice_path(tenant, kind=one.kind)) for one in pieces]
 
 
 def summary(tenant: str, counts: Mapping[str, int]) -> list[Link]:

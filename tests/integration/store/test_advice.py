@@ -259,8 +259,10 @@ async def test_a_page_reads_as_much_as_it_shows(db: Connection) -> None:
     assert await findings.look(db, pause_s=0)
     await db.execute("ANALYZE keys, findings")
     assert await advice.counts(db, "acme") == {
-        "old_secret": COUNTED + 1, "no_expiry": COUNTED + 1, "unused": COUNTED + 1, "unused_scopes": 0, "sudden_change": 0
-    }  # fmt: skip
+        **dict.fromkeys(("old_secret", "no_expiry", "unused"), COUNTED + 1),
+        "unused_scopes": 0,
+        "sudden_change": 0,
+    }
     query = advice.page_query(list(KINDS), more=False).replace("$1", "'acme'").replace("$2", "51")
     plan = await db.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}")
     top = json.loads(plan)[0]["Plan"]
