@@ -58,7 +58,7 @@ async def test_from_the_first_link_to_a_refused_key(serve: Serve, page: Page) ->
     row = page.get_by_role("row", name=re.compile("Zapier Integration"))
     await expect(row).to_contain_text("50%")
     await row.get_by_role("link", name="Zapier Integration").click()
-    await expect(page.locator("#total-requests")).to_have_text("2")
+    await expect(page.locator("#total-requests dd")).to_have_text("2")
 
     await page.get_by_role("link", name=re.compile("^Revoke")).first.click()
     dialog = page.get_by_role("dialog")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -39,9 +40,22 @@ def test_the_first_start_the_printed_line_and_an_orderly_stop(serve: Start) -> N
         answer = subprocess.run(line, shell=True, capture_output=True, text=True, check=True).stdout
         assert answer.startswith("HTTP/1.1 200")
 
+    _follow_the_link(one)
+
     assert one.stop() == 0
     assert _gone(family)
     assert not (one.data / "address").exists()
+
+
+def _follow_the_link(one: Serve) -> None:
+    """The link that it has printed leads to the first owner's password, once."""
+    (link,) = re.findall(rf"^ +({one.url}/console/link/[\w-]+)$", one.log.read_text(), re.MULTILINE)
+    form = {"email": "first@example.com", "password": "correct horse battery staple"}
+    with httpx.Client(headers={"Sec-Fetch-Site": "same-origin"}, timeout=10) as browser:
+        assert browser.get(link).status_code == 200
+        assert browser.post(link, data=form).headers["location"] == "/console"
+        assert browser.get(f"{one.url}/v1/operators").json()["items"][0]["role"] == "owner"
+        assert browser.get(link).status_code == browser.post(link, data=form).status_code == 404
 
 
 def test_the_commands_work_against_it(serve: Start, tmp_path: Path) -> None:
@@ -81,6 +95,13 @@ def test_the_commands_work_against_it(serve: Start, tmp_path: Path) -> None:
         assert answer.stdout
         assert isinstance(json.loads(run(*command, "--json").stdout), dict)
     assert run("usage", "--csv").stdout.startswith("key_id,")
+    assert run("audit", "--csv", "--since", "1h").stdout.startswith("id,at,")
+    link = run("operators", "add", "ada@example.com", "--role", "admin", "-q").stdout.strip()
+    assert httpx.get(link).status_code == 200
+    assert run("operators", "disable", "ada@example.com").returncode == 0
+    assert httpx.get(link).status_code == 404
+    assert run("operators", "link", "ada@example.com").returncode == 1
+    assert json.loads(run("operators", "list", "--json").stdout)["items"][0]["disabled"] is True
     assert json.loads(run("tenants", "create", "acme", "--json").stdout)["id"] == "acme"
     assert run("keys", "create", "Theirs", "--tenant", "acme", "-q").returncode == 0
 

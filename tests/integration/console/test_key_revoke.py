@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from keystile.store import receipts
-from keystile.store.receipts import Registration
+from keystile.store.receipts import Position, Registration
 from tests.conftest import Eventually
 from tests.integration.console.reading import Key, path_of
 from tests.integration.hub.world import World
@@ -19,13 +19,15 @@ PART = {"HX-Request": "true"}
 
 @pytest.fixture
 async def other(world: World) -> AsyncIterator[Callable[[str], Awaitable[None]]]:
-    """Registers a gate that then says nothing more; it is forgotten after the test."""
+    """Registers a gate that has all there is by now, and then says nothing more; it is forgotten after the test."""
 
     async def register(stale_policy: Any) -> None:
         gate = Registration(
             id=b"another machine!", machine="far <b>", version="0", stale_after_ms=500, stale_policy=stale_policy
         )
         await receipts.register(world.connection, gate)
+        now = await receipts.report(world.connection, gate.id, Position(), 500)
+        await receipts.report(world.connection, gate.id, Position(now.epoch, now.timeline, now.head, now.stamp), 500)
 
     yield register
     await world.connection.execute("DELETE FROM receipts WHERE machine = 'far <b>'")
@@ -106,8 +108,8 @@ async def test_a_reason_is_bounded(world: World) -> None:
 async def test_gates_that_were_waited_out_are_named(world: World, other: Callable[[str], Awaitable[None]]) -> None:
     browser = await world.browser()
     key, _ = await world.issue()
-    await browser.post(path_of(key, "revoke"), data={"reason": ""})
     await other("deny")
+    await browser.post(path_of(key, "revoke"), data={"reason": ""})
     text = (await browser.get(path_of(key, "confirmation"), headers=PART)).text
     assert "Refused at every gate" in text
     assert "<bdi>far &lt;b&gt;</bdi>" in text
@@ -119,8 +121,8 @@ async def test_gates_that_go_on_without_hearing_are_an_alarm(
     tenant = await world.tenant()
     browser = await world.browser("admin", tenant)
     key, _ = await world.issue(tenant=tenant)
-    await browser.post(path_of(key, "revoke"), data={"reason": ""})
     await other("allow")
+    await browser.post(path_of(key, "revoke"), data={"reason": ""})
     text = (await browser.get(path_of(key, "confirmation"), headers=PART)).text
     assert "not refused everywhere" in text
     assert "Refused at every gate" not in text

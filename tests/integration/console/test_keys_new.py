@@ -51,6 +51,7 @@ async def test_a_key_is_made_as_asked_and_works_at_once(world: World, owner: htt
     assert (key["scopes"], key["tier"], key["note"]) == (["PSA", "CRM"], "Enterprise", "a\nb")
     assert key["expires_at"] is None
     assert key["created_by"] == owner.headers["X-Test-Operator"]
+    assert key["id"] != form["form"]
     assert re.fullmatch(r"key_0[0-9a-hjkmnp-tv-z]{9}[ef][0-9a-hjkmnp-tv-z]{15}", key["id"])
 
 

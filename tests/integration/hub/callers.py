@@ -69,7 +69,7 @@ async def operator(world: World, tenant: str, role: str = "owner") -> str:
     return new
 
 
-async def key(world: World, tenant: str) -> str:
+async def key(world: World, tenant: str, *, revoked: bool = False) -> str:
     """A new key's id."""
     new = NewKey(
         id=new_key_id(),
@@ -82,7 +82,10 @@ async def key(world: World, tenant: str) -> str:
         tier="Standard",
         created_by="test",
     )
-    return (await keys.insert(world.connection, new)).id
+    await keys.insert(world.connection, new)
+    if revoked:
+        await keys.revoke(world.connection, new.id, tenant, None)
+    return new.id
 
 
 async def browser(world: World, caller: Caller) -> httpx.AsyncClient:

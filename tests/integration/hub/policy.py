@@ -36,6 +36,7 @@ POLICY = (
     Rule("POST", "/v1/operators", OWNER),
     Rule("PATCH", "/v1/operators", OWNER),
     Rule("GET", "/v1/audit", VIEWER),
+    Rule("GET", "/v1/advice", VIEWER),
     # Signing in
     Rule("GET", "/console/sign-in", OPEN),
     Rule("POST", "/console/sign-in", OPEN),
@@ -46,6 +47,13 @@ POLICY = (
     Rule("GET", "/console/account", SIGNED_IN),
     Rule("POST", "/console/account", SIGNED_IN),
     # The pages of a tenant
+    Rule("GET", f"{_TENANT}/keys/new", ADMIN),
+    Rule("GET", f"{_TENANT}/keys/{{key_id}}/edit", ADMIN),
+    Rule("GET", f"{_TENANT}/keys/{{key_id}}/revoke", ADMIN),
+    Rule("GET", f"{_TENANT}/keys/{{key_id}}/rotate", ADMIN),
+    Rule("GET", f"{_TENANT}/keys", VIEWER),
+    Rule("POST", f"{_TENANT}/keys/figures", VIEWER),
+    Rule("POST", f"{_TENANT}/keys", ADMIN),
     Rule("GET", f"{_TENANT}/operators/new", OWNER),
     Rule("GET", f"{_TENANT}/operators", VIEWER),
     Rule("POST", f"{_TENANT}/operators", OWNER),

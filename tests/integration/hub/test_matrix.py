@@ -27,6 +27,7 @@ from keystile.hub.sessions.service import new_operator_id
 
 NEW = "(new)"
 """Stands for a word that nothing is called by yet."""
+NEW_KEY = "(new key)"
 ABSENT = "no-tenant-at-all"
 SIGN_IN = "/console/sign-in"
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -40,6 +41,9 @@ BODIES: dict[str, Any] = {
     "POST /console/sign-in": {"email": "nobody@example.com", "password": "not a password"},
     "POST /console/link/{token}": {"password": "not a password"},
     "POST /console/account": {"old": "not a password", "password": "short"},
+    "POST /console/t/{tenant}/keys/new": {"form": NEW_KEY, "name": "x", "scopes": "PSA"},
+    "POST /console/t/{tenant}/keys/{key_id}/edit": {"name": "x", "tier": "Standard", "state": "x"},
+    "POST /console/t/{tenant}/keys/{key_id}/rotate": {"overlap": "0", "state": "x"},
     "POST /console/t/{tenant}/operators": {"email": f"{NEW}@example.com", "role": "viewer"},
     "POST /console/t/{tenant}/operators/{operator_id}/role": {"role": "admin"},
     "POST /console/t/{tenant}/tenants": {"id": NEW, "name": "x"},
@@ -107,7 +111,8 @@ async def _path_of(world: World, route: Route, tenant: str) -> str:
     absent = tenant == ABSENT
     values = {"tenant": tenant, "tenant_id": tenant, "other": tenant, "token": "A" * 43}
     if "{key_id}" in route.path:
-        values["key_id"] = new_key_id() if absent else await key(world, tenant)
+        revoked = route.path.endswith("/confirmation")  # which only such a key has
+        values["key_id"] = new_key_id() if absent else await key(world, tenant, revoked=revoked)
     if "{operator_id}" in route.path:
         values["operator_id"] = new_operator_id() if absent else await operator(world, tenant)
     return route.path.format(**values)
@@ -117,7 +122,9 @@ async def _send(world: World, caller: Caller, route: Route, tenant: str = OWN) -
     path = await _path_of(world, route, tenant)
     fresh = f"new-{next(_numbers)}"
     body = {
-        name: value.replace(NEW, fresh).replace(OWN, tenant) if isinstance(value, str) else value
+        name: value.replace(NEW, fresh).replace(NEW_KEY, new_key_id()).replace(OWN, tenant)
+        if isinstance(value, str)
+        else value
         for name, value in route.body.items()
     }
     more: dict[str, Any] = {"params": {"tenant": tenant}} if "tenant" in route.query else {}
@@ -219,8 +226,8 @@ async def test_a_page_offers_only_what_its_reader_may_do(world: World, callers: 
         for caller in callers:
             if caller.secret is not None or caller.tenant is None or _expected(caller, rule, route):
                 continue
-            text = (await _send(world, caller, route, OWN if caller.tenant == HOME else caller.tenant)).text
-            for method, path in _offers(text):
+            answer = await _send(world, caller, route, OWN if caller.tenant == HOME else caller.tenant)
+            for method, path in _offers(answer.text, answer.url.path):
                 offered = next((one for one in known if one.method == method and _fits(one, path)), None)
                 rule_of_it = offered and rule_for(offered.method, offered.path)
                 if rule_of_it is None or not caller.is_let(rule_of_it, api=False):
@@ -228,16 +235,15 @@ async def test_a_page_offers_only_what_its_reader_may_do(world: World, callers: 
     assert not wrong, "\n".join(sorted(set(wrong)))
 
 
-def _offers(page: str) -> Iterator[tuple[str, str]]:
-    """Where the links and forms of a page lead."""
+def _offers(page: str, own: str) -> Iterator[tuple[str, str]]:
+    """Where the links and forms of a page lead; a form without an address leads to the page's own."""
     for path in re.findall(r'(?:href|hx-get)="(/console[^"]*)"', page):
         if not path.startswith("/console/static/"):
             yield "GET", unescape(path).partition("?")[0]
     for form in re.findall(r"<form[^>]*>", page):
         method, action = re.search(r'method="(\w+)"', form), re.search(r'action="([^"]*)"', form)
         assert method is not None, form
-        assert action is not None, form
-        yield method[1].upper(), unescape(action[1]).partition("?")[0]
+        yield method[1].upper(), unescape(action[1]).partition("?")[0] if action else own
 
 
 def _fits(route: Route, path: str) -> bool:
