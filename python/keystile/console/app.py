@@ -9,6 +9,7 @@ from litestar.di import Provide
 from litestar.types import ExceptionHandler
 
 from keystile.client_address import TrustedProxies
+from keystile.console.advice_page import AdvicePages
 from keystile.console.audit_page import AuditPages
 from keystile.console.confirmation import ConfirmationPage
 from keystile.console.door import ConsoleDoor
@@ -35,6 +36,7 @@ def create_console(hub: Hub, proxies: TrustedProxies) -> ASGIApp:
     """The console's pages, behind their door."""
     pages = Litestar(
         route_handlers=[
+            AdvicePages,
             AuditPages,
             ConfirmationPage,
             KeyChanges,

@@ -21,13 +21,18 @@ def chosen(preset: str, last_day: str, now: datetime | None = None) -> datetime 
     if preset == NEVER:
         return None
     if preset in _DAYS:
-        return (now or datetime.now(UTC)) + timedelta(days=_DAYS[preset])
+        return in_days(_DAYS[preset], now)
     if preset != CUSTOM:
         raise _wrong("Choose one of these.")
     try:
         return datetime.combine(date.fromisoformat(last_day), time(), UTC) + timedelta(days=1)
     except (ValueError, OverflowError):
         raise _wrong("Give the last day as a date, such as 2027-06-30.") from None
+
+
+def in_days(days: int, now: datetime | None = None) -> datetime:
+    """The moment that many days from now."""
+    return (now or datetime.now(UTC)) + timedelta(days=days)
 
 
 def _wrong(text: str) -> Invalid:

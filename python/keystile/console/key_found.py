@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from litestar.params import QueryParameter
 
+from keystile.console import advice_words
 from keystile.console.pages import Page, path_of, redirect, shell
 from keystile.console.request import ConsoleRequest
 from keystile.console.shell import Message, Shell
@@ -25,6 +26,7 @@ SECRET = ("start", "last4", "rotated_at")
 Done = Annotated[str, QueryParameter(description="What has just been done.")]
 
 DONE: Mapping[str, Message] = {
+    **advice_words.DONE,
     "saved": Message("The changes are saved."),
     "same": Message("Nothing was changed.", tone="info"),
     "disabled": Message("The API key is disabled: requests with it are refused."),

@@ -10,10 +10,13 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from keystile.console import key_figures, trail
+from keystile.console.advice_words import WORDS, paths
 from keystile.console.confirmation import Progress
 from keystile.console.key_found import PATH, Done, found, key_path, message
 from keystile.console.pages import Page, page, path_of, shell
 from keystile.console.request import ConsoleRequest
+from keystile.hub.advice import service as advice
+from keystile.hub.advice.schemas import Advice
 from keystile.hub.audit import service as audit
 from keystile.hub.audit.schemas import Wanted
 from keystile.hub.catalogue import service as catalogue
@@ -32,6 +35,7 @@ class Detail(Struct, frozen=True, kw_only=True):
     row: KeyRow
     path: str
     may: bool
+    advice: list[Advice]
     figures: key_figures.Figures
     scopes: list[ScopeRow]
     tier: TierRow | None
@@ -63,7 +67,15 @@ class KeyPage(Controller):
             key = await detail(call, await found(call, tenant, key_id))
         revoked_at = key.row.revoked_at
         recent = revoked_at is not None and datetime.now(UTC) - revoked_at < _RECENT
-        return page(request, "key.html", shell=frame, key=key, progress=Progress("waiting") if recent else None)
+        return page(
+            request,
+            "key.html",
+            shell=frame,
+            key=key,
+            progress=Progress("waiting") if recent else None,
+            words=WORDS,
+            paths=paths(tenant),
+        )
 
     @get("/figures")
     async def figures(
@@ -86,11 +98,13 @@ async def detail(call: Call, row: KeyRow) -> Detail:
     told = await audit.page(connection, caller, wanted, tenant=row.tenant, limit=_LATEST, cursor=None)
     actors = {row.created_by, *(entry.actor for entry in told.items)}
     names = {**trail.ACTORS, **await audit.names(connection, caller, row.tenant, actors)}
+    given = await advice.of_keys(connection, caller, row.tenant, [row.id])
     ends = row.previous_secret_expires_at
     return Detail(
         row=row,
         path=key_path(row),
         may=caller.role != VIEWER,
+        advice=given.get(row.id, []),
         figures=key_figures.figures(report),
         scopes=[scope for scope in scopes if scope.name in row.scopes],
         tier=next((tier for tier in tiers if tier.name == row.tier), None),

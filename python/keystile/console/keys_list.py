@@ -13,10 +13,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
+from keystile.console.advice_words import Badge, badges
 from keystile.console.format import ago
 from keystile.console.listing import NEWEST, SORTS, Listing, options
 from keystile.console.pages import HOME, Page, page, path_of, shell
 from keystile.console.request import ConsoleRequest
+from keystile.hub.advice import service as advice
+from keystile.hub.advice.schemas import Advice
 from keystile.hub.catalogue import service as catalogue
 from keystile.hub.context import Hub
 from keystile.hub.keys import service as keys
@@ -37,6 +40,7 @@ class Row(Struct, frozen=True, kw_only=True):
     figures: KeyFigures
     version: str
     href: str
+    badges: list[Badge]
 
 
 class ShownRows(Struct, frozen=True):
@@ -75,7 +79,9 @@ class KeysList(Controller):
             found = await keys.page(
                 call.connection, call.caller, tenant=tenant, sort=asked.sort, limit=PAGE_SIZE, **asked.filters
             )
-            figures = await keys.figures(call.connection, call.caller, tenant, [key.id for key in found.items])
+            ids = [key.id for key in found.items]
+            figures = await keys.figures(call.connection, call.caller, tenant, ids)
+            given = await advice.of_keys(call.connection, call.caller, tenant, ids)
             scopes = await catalogue.scopes(call.connection)
             tiers = await catalogue.tiers(call.connection)
         return page(
@@ -83,11 +89,12 @@ class KeysList(Controller):
             "keys_list.html",
             shell=frame,
             asked=asked,
-            rows=_rows(tenant, found.items, figures, now),
+            rows=_rows(tenant, found.items, figures, given, now),
             count=_count(len(found.items), asked, more=found.next_cursor is not None),
             now=now,
             next_href=asked.href(cursor=found.next_cursor) if found.next_cursor else "",
             new_href=path_of(tenant, "keys", "new") if call.caller.role != VIEWER else "",
+            advice_href=path_of(tenant, "advice", "summary"),
             figures_href=path_of(tenant, "keys", "figures"),
             statuses=[("", "All statuses"), *((word, word.capitalize()) for word in get_args(Status))],
             scopes=options("All scopes", [scope.name for scope in scopes.items]),
@@ -117,14 +124,21 @@ def version_of(figures: KeyFigures, now: datetime) -> str:
     return f"{zlib.crc32(repr(looks).encode()):08x}"
 
 
-def _rows(tenant: str, found: Iterable[KeyRow], figures: dict[str, KeyFigures], now: datetime) -> list[Row]:
-    """The keys with their figures; one that was removed between the two looks is left out."""
+def _rows(
+    tenant: str,
+    found: Iterable[KeyRow],
+    figures: dict[str, KeyFigures],
+    given: dict[str, list[Advice]],
+    now: datetime,
+) -> list[Row]:
+    """The keys with their figures and advice; one that was removed between the two looks is left out."""
     return [
         Row(
             key=key,
             figures=figures[key.id],
             version=version_of(figures[key.id], now),
             href=path_of(tenant, "keys", key.id),
+            badges=badges(tenant, given.get(key.id, ())),
         )
         for key in found
         if key.id in figures

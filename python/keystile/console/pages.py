@@ -21,7 +21,13 @@ HOME = "/console"
 SIGN_IN = "/console/sign-in"
 SIGN_OUT = "/console/sign-out"
 ACCOUNT = "/console/account"
-_SECTIONS = (("keys", "API Keys"), ("tiers", "Tiers"), ("audit", "Audit"), ("operators", "Operators"))
+_SECTIONS = (
+    ("keys", "API Keys"),
+    ("advice", "Advice"),
+    ("tiers", "Tiers"),
+    ("audit", "Audit"),
+    ("operators", "Operators"),
+)
 _MOST_TENANTS = 50
 
 

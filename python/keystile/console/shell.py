@@ -25,10 +25,11 @@ class Link(Struct, frozen=True):
 
 
 class Message(Struct, frozen=True):
-    """One sentence about what has just been done, above the page."""
+    """One sentence about what has just been done, above the page, and a link to what it was done to."""
 
     text: str
     tone: Tone = "success"
+    link: Link | None = None
 
 
 class Shell(Struct, frozen=True, kw_only=True):

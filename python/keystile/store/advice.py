@@ -19,6 +19,9 @@ from keystile.store.sql import sql
 OLD_SECRET_DAYS: Final = 90
 """A secret of this age is to be rotated."""
 
+COUNTED: Final = 1_000
+"""As far as is counted: so many is much to look at, and counting on takes longer than anybody waits for it."""
+
 _RULES = {
     "old_secret": sql("advice_old_secret"),
     "no_expiry": sql("advice_no_expiry"),
@@ -106,8 +109,8 @@ async def advice_for(conn: Connection, tenant: str, key_ids: Sequence[str]) -> d
 
 
 async def counts(conn: Connection, tenant: str) -> dict[str, int]:
-    """How many keys of a tenant each of KINDS is about."""
-    records = await conn.fetch(_of_each_kind(sql("advice_count")), tenant)
+    """How many keys of a tenant each of KINDS is about; COUNTED + 1 stands for all that is more than COUNTED."""
+    records = await conn.fetch(_of_each_kind(sql("advice_count")), tenant, COUNTED + 1)
     found = {record["kind"]: record["keys"] for record in records}
     return {kind: found[kind] for kind in KINDS}
 

@@ -61,6 +61,8 @@ POLICY = (
     Rule("GET", f"{_TENANT}/tenants/{{other}}/rename", ADMIN, home=True),
     Rule("GET", f"{_TENANT}/tenants", VIEWER, home=True),
     Rule("POST", f"{_TENANT}/tenants", ADMIN, home=True),
+    Rule("GET", f"{_TENANT}/advice", VIEWER),
+    Rule("POST", f"{_TENANT}/advice", ADMIN),
     Rule("GET", f"{_TENANT}/audit", VIEWER),
     Rule("GET", f"{_TENANT}/tiers", VIEWER),
     Rule("GET", "/console", SIGNED_IN),

@@ -1,4 +1,4 @@
-"""Answers of the advice call."""
+"""Answers of the advice call, and what advice consists of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from keystile.store.advice import Advice
+from keystile.store.advice import COUNTED, Advice
+
+__all__ = ["COUNTED", "Advice", "AdvicePage", "Kind"]
 
 Kind = Literal["old_secret", "no_expiry", "unused", "unused_scopes", "sudden_change"]
 
