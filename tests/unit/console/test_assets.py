@@ -17,7 +17,7 @@ def test_a_url_holds_the_hash_of_the_content() -> None:
 
 
 def test_there_is_what_the_pages_need() -> None:
-    assert set(ASSETS) == {"console.css", "console.js", "figures.js", "htmx.min.js", "icon.svg", "live.js"}
+    assert set(ASSETS) == {"console.css", "console.js", "htmx.min.js", "icon.svg", "live.js"}
     assert ASSETS["console.css"].media_type.startswith("text/css")
 
 
