@@ -14,6 +14,7 @@ from keystile.hub.bootstrap import bootstrap
 from keystile.hub.demo.products import samples
 from keystile.hub.demo.seed import seed
 from keystile.settings import ScopeSetting, Settings, TierSetting, pepper_bytes
+from keystile.store import advice, findings
 from keystile.store.pool import Connection
 
 
@@ -142,6 +143,14 @@ async def test_sample_data_covers_the_catalogue_and_is_added_once(conn: Connecti
     await seed(conn, settings)
     after = await conn.fetchval("SELECT (SELECT count(*) FROM keys) + (SELECT sum(requests) FROM usage_daily)")
     assert after == before
+
+
+async def test_sample_data_gives_something_to_advise_on(conn: Connection, settings: Settings) -> None:
+    await bootstrap(conn, settings)
+    await seed(conn, settings)
+    assert await findings.look(conn, pause_s=0)
+    items, _ = await advice.page(conn, "home")
+    assert {item.kind for item in items if item.name.startswith("Demo: ")} >= {"old_secret", "no_expiry", "unused"}
 
 
 async def test_sample_usage_adds_up(conn: Connection, settings: Settings) -> None:
