@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from os import PathLike
 from typing import Any
 
-from keystile._core import Decision, Explained, Gate
+from keystile._core import Explained, Gate
 from keystile.attachment import Attachment
 from keystile.client_address import TrustedProxies
-from keystile.problems import denial
+from keystile.refusals import Refusal, refusal_by, without_gate
 
 ASGIScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
-Header = tuple[bytes, bytes]
 
 STATE_KEY = "keystile"
 """Where the decision stands in the connection scope's `state`."""
@@ -26,7 +24,6 @@ CHECKED = frozenset({"http", "websocket"})
 """The kinds of connection that a gate looks at."""
 
 _PREFLIGHT_HEADER = b"access-control-request-method"
-_NO_GATE = [(b"retry-after", b"1")]
 
 
 class KeystileMiddleware:
@@ -59,14 +56,14 @@ class KeystileMiddleware:
             return
         bound = attachment.bound or attachment.ensure_bound()
         if bound is None:
-            await refuse(scope, receive, send, code="gate_stale", status=503, headers=_NO_GATE)
+            await answer(scope, receive, send, without_gate(request_id_of(scope)))
             return
         gate, needed = bound
         decision = gate.check_headers(scope["headers"], needed, self._proxies.client(scope))
         if not decision:
             if decision.code == "gate_stale":
                 attachment.renew()
-            await refuse_by(decision, scope, receive, send)
+            await answer(scope, receive, send, refusal_by(decision, request_id_of(scope)))
             return
         scope.setdefault("state", {})[STATE_KEY] = decision
         explained = Explained(decision, send)
@@ -105,40 +102,8 @@ def request_id_of(scope: ASGIScope) -> str | None:
     return found if isinstance(found, str) else None
 
 
-async def refuse_by(decision: Decision, scope: ASGIScope, receive: Receive, send: Send) -> None:
-    """Answer with a decision's refusal."""
-    await refuse(
-        scope,
-        receive,
-        send,
-        code=decision.code,
-        status=decision.status,
-        headers=decision.asgi_headers,
-        needed_scope=decision.needed_scope,
-    )
-
-
-async def refuse(
-    scope: ASGIScope,
-    receive: Receive,
-    send: Send,
-    *,
-    code: str,
-    status: int,
-    headers: Iterable[Header],
-    needed_scope: str | None = None,
-) -> None:
-    """Answer with a refusal as problem details (RFC 9457); to a WebSocket handshake too, where the server can."""
-    request_id, more = request_id_of(scope), []
-    if request_id is None:
-        request_id = "req_" + secrets.token_hex(12)
-        more = [(b"x-request-id", request_id.encode())]
-    body = denial(code, scope=needed_scope, request_id=request_id)
-    about = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
+async def answer(scope: ASGIScope, receive: Receive, send: Send, refusal: Refusal) -> None:
+    """Answer with a refusal; to a WebSocket handshake too, where the server can."""
     prefix = ""
     if scope["type"] == "websocket":
         await receive()
@@ -146,6 +111,6 @@ async def refuse(
             await send({"type": "websocket.close", "code": 1008})
             return
         prefix = "websocket."
-    start = {"type": f"{prefix}http.response.start", "status": status, "headers": [*about, *more, *headers]}
+    start = {"type": f"{prefix}http.response.start", "status": refusal.status, "headers": refusal.headers}
     await send(start)
-    await send({"type": f"{prefix}http.response.body", "body": body})
+    await send({"type": f"{prefix}http.response.body", "body": refusal.body})

@@ -63,3 +63,16 @@ class Attachment:
 
     def _bind(self, gate: Gate) -> tuple[Gate, Scope | None]:
         return gate, None if self._scope_name is None else gate.scope(self._scope_name)
+
+
+class AttachmentsByScope(dict[str | None, Attachment]):
+    """One attachment for each scope that routes ask for, made when it is first looked up; None: any scope."""
+
+    def __init__(self, gate: Gate | None = None, path: str | PathLike[str] | None = None) -> None:
+        super().__init__()
+        self._gate = gate
+        self._path = path
+
+    def __missing__(self, scope: str | None) -> Attachment:
+        made = self[scope] = Attachment(self._gate, path=self._path, scope=scope)
+        return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, MutableMapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -29,12 +29,17 @@ class TrustedProxies:
         """
         client = scope.get("client")
         peer: str = client[0] if client and client[0] else UNIX_PEER
-        if not self._any:
+        return self.behind(peer, _values(scope, b"x-forwarded-for")) if self._any else peer
+
+    def behind(self, peer: str, forwarded: Sequence[str]) -> str:
+        """The same for a socket's peer and the values of its `X-Forwarded-For`, in whatever form they came."""
+        if not self._any or not forwarded:
             return peer
-        for hop in reversed(_forwarded(scope)):
-            if not self._trusts(peer) or not _is_address(hop):
+        for hop in reversed(",".join(forwarded).split(",")):
+            address = hop.strip()
+            if not self._trusts(peer) or not _is_address(address):
                 break
-            peer = hop
+            peer = address
         return peer
 
     def is_https(self, scope: MutableMapping[str, Any]) -> bool:
@@ -70,11 +75,6 @@ class TrustedProxies:
             return False
         mapped = getattr(address, "ipv4_mapped", None) or address
         return any(mapped in network for network in self._networks if network.version == mapped.version)
-
-
-def _forwarded(scope: MutableMapping[str, Any]) -> list[str]:
-    values = _values(scope, b"x-forwarded-for")
-    return [hop.strip() for hop in ",".join(values).split(",")] if values else []
 
 
 def _values(scope: MutableMapping[str, Any], header: bytes) -> list[str]:

@@ -26,7 +26,7 @@ from litestar.types import ASGIApp as LitestarApp
 
 from keystile._core import Gate
 from keystile.asgi import ASGIApp, ASGIScope, KeystileMiddleware, Receive, Send, is_preflight
-from keystile.attachment import Attachment
+from keystile.attachment import Attachment, AttachmentsByScope
 
 _SCOPE_OPTION = "keystile_scope"
 _PUBLIC_OPTION = "keystile_public"
@@ -85,20 +85,14 @@ class _RouteGate(KeystileMiddleware):
     ) -> None:
         super().__init__(_without_handler(app), scope, gate=gate, segment=segment, **more)
         self._outer = app
-        self._gate = gate
-        self._segment = segment
-        self._by_scope: dict[str, Attachment] = {}
+        self._by_scope = AttachmentsByScope(gate, segment)
 
     def _attachment_for(self, scope: ASGIScope) -> Attachment | None:
         options = scope["route_handler"].opt
         if options.get(_PUBLIC_OPTION) or (scope.get("method") == "OPTIONS" and is_preflight(scope)):
             return None
         needed = options.get(_SCOPE_OPTION)
-        return self._attachment if needed is None else self._by_scope.get(needed) or self._for(needed)
-
-    def _for(self, needed: str) -> Attachment:
-        attachment = self._by_scope[needed] = Attachment(self._gate, path=self._segment, scope=needed)
-        return attachment
+        return self._attachment if needed is None else self._by_scope[needed]
 
     async def _failed(self, error: Exception, scope: ASGIScope, receive: Receive, send: Send) -> None:
         if self._app is self._outer:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from keystile import Gate, KeyRecord, mint, new_key_id
-from keystile._core import Writer, boottime
+from keystile import Gate
+from keystile._core import Writer
 from keystile.asgi import KeystileMiddleware
-from tests.unit.gates import private_gate, put_key
+from tests.unit.gates import counted_gate, private_gate, put_counted, put_key
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -168,25 +168,14 @@ async def test_a_failing_application_still_fails(gate: Gate) -> None:
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[Writer]:
     """The writing side of a gate whose counters can be read."""
-    made = Writer.open(
-        tmp_path / "counted",
-        capacity=100,
-        prefix="tos_",
-        peppers=[b"p" * 32],
-        failure_rate=60,
-        failure_burst=100,
-        allow_stale=False,
-    )
-    made.set_catalogue(["PSA"], [("Standard", 60, 100)])
-    made.refresh(b"e" * 16, 1, boottime() + 3_600_000_000_000)
+    made = counted_gate(tmp_path)
     yield made
     made.close()
 
 
 async def counted(writer: Writer, app: Any, **more: Any) -> tuple[int, int, int]:
     """Requests, client errors and server errors that one request through the middleware adds to a key's counters."""
-    gate, secret = writer.gate(), mint()
-    writer.put(KeyRecord(new_key_id(), gate.digest(secret), scopes=["PSA"], tier="Standard"))
+    gate, secret = writer.gate(), put_counted(writer)
     with contextlib.suppress(RuntimeError, asyncio.CancelledError):
         await request(KeystileMiddleware(app, "PSA", gate=gate), bearer(secret), **more)
     ((_, requests, client_errors, server_errors, *_),) = writer.drain()

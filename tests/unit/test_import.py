@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,17 @@ def test_importing_the_gate_loads_nothing_heavy() -> None:
     assert modules_after("from keystile import Gate").isdisjoint(HEAVY)
 
 
-def test_the_middleware_loads_neither_the_framework_nor_the_driver() -> None:
-    assert modules_after("import keystile.asgi").isdisjoint({"litestar", "asyncpg", "uvicorn"})
+@pytest.mark.parametrize("module", ["keystile", "keystile.asgi", "keystile.wsgi"])
+def test_the_middleware_loads_neither_a_framework_nor_the_driver(module: str) -> None:
+    frameworks = {"litestar", "fastapi", "starlette", "django", "flask"}
+    assert modules_after(f"import {module}").isdisjoint({*frameworks, "asyncpg", "uvicorn"})
+
+
+@pytest.mark.parametrize("module", ["fastapi", "django", "flask", "gunicorn"])
+def test_the_package_needs_no_framework_that_it_serves(module: str) -> None:
+    needed = [one.partition(";")[0] for one in requires("keystile") or () if "extra ==" not in one]
+    assert needed
+    assert not [one for one in needed if one.startswith(module)]
 
 
 def test_the_check_of_modules_notices_a_heavy_one() -> None:

@@ -14,7 +14,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "python"
 
-GATE_SIDE = ("keystile", "keystile.asgi", "keystile.attachment", "keystile.client_address", "keystile.problems")
+GATE_SIDE = (
+    "keystile",
+    "keystile.asgi",
+    "keystile.asking",
+    "keystile.attachment",
+    "keystile.client_address",
+    "keystile.problems",
+    "keystile.refusals",
+    "keystile.wsgi",
+)
+FRAMEWORKS = ("litestar", "fastapi", "starlette", "django", "asgiref", "flask", "werkzeug")
 STORE, HUB, CLI, AGENT = "keystile.store", "keystile.hub", "keystile.cli", "keystile.agent"
 CONSOLE, ROOT_MODULE = "keystile.console", "keystile.hub.app"
 
@@ -75,7 +85,13 @@ def members(*packages: str) -> list[str]:
 
 @pytest.mark.parametrize("module", GATE_SIDE)
 def test_the_gate_reaches_neither_the_rest_nor_the_frameworks(module: str) -> None:
-    assert not within(reached_from(module), STORE, HUB, CLI, AGENT, "litestar", "asyncpg")
+    assert not within(reached_from(module), STORE, HUB, CLI, AGENT, *FRAMEWORKS, "asyncpg")
+
+
+@pytest.mark.parametrize("framework", ["litestar", "fastapi", "django"])
+def test_a_framework_is_known_where_it_is_served_alone(framework: str) -> None:
+    others = {name for name in FRAMEWORKS if name not in {framework, "starlette", "asgiref"}}
+    assert not within(reached_from(f"keystile.{framework}"), STORE, HUB, CLI, AGENT, "asyncpg", *others)
 
 
 @pytest.mark.parametrize("module", members(STORE))

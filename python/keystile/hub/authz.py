@@ -6,7 +6,6 @@ from urllib.parse import parse_qsl
 
 from keystile import Decision, Gate
 from keystile import Scope as GateScope
-from keystile.asgi import Header
 from keystile.attachment import Attachment
 from keystile.client_address import TrustedProxies
 from keystile.errors import UnknownScope
@@ -21,6 +20,7 @@ from keystile.hub.wire import (
     request_id,
 )
 from keystile.problems import PROBLEMS, denial, problem
+from keystile.refusals import Header
 
 PATH = "/v1/authz"
 _ONE_SCOPE = b"scope="
