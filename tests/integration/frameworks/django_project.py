@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import django
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 from django.views import View
@@ -50,11 +51,10 @@ def both(request: HttpRequest) -> HttpResponse:
 
 @requires_scope("PSA")
 def stream(request: HttpRequest) -> StreamingHttpResponse:
-    def parts() -> Iterator[bytes]:
+    async def parts() -> AsyncIterator[bytes]:
         yield b"one"
-        yield b"two"
 
-    return StreamingHttpResponse(parts())
+    return StreamingHttpResponse(parts() if isinstance(request, ASGIRequest) else iter([b"one"]))
 
 
 class Tickets(View):

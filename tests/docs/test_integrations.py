@@ -1,0 +1,101 @@
+"""Every program of docs/integrations, run as it stands on a gate that it finds by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from keystile import Gate
+from tests.docs.examples import INTEGRATIONS, programs
+from tests.integration.frameworks.calling import Answered, Call, Headers, asgi, bearer, wsgi
+from tests.unit.gates import private_gate, put_key
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """The only gate, where applications look for it."""
+    made = private_gate(tmp_path)
+    monkeypatch.setenv("KEYSTILE_SEGMENT", str(made.path))
+    return made
+
+
+@pytest.fixture
+def import_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose modules can be imported."""
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def served(page: str, number: int, folder: Path) -> Call:
+    """What calls the application of one program."""
+    name = f"{page.removesuffix('.md')}_example_{number}"
+    (folder / f"{name}.py").write_text(programs(page)[number])
+    app = import_module(name).app
+    return wsgi(app) if page == "flask.md" else asgi(app)
+
+
+def judge(answers: list[Answered]) -> None:
+    """With the right key, with another, with none, and with an unknown one."""
+    assert [answer.status for answer in answers] == [200, 403, 401, 401]
+    assert [answer.headers["x-ratelimit-limit"] for answer in answers] == ["60"] * 4
+    assert "home" in answers[0].body.decode() or answers[0].body == b"tickets"
+
+
+def requests(gate: Gate) -> list[Headers]:
+    """The credentials that `judge` expects."""
+    (_, right), (_, other) = put_key(gate), put_key(gate, scopes=["CRM"])
+    return [bearer(right), bearer(other), [], bearer("tos_4fG7hJ2kLmN9pQrStUvWxY1F2Kph")]
+
+
+@pytest.mark.parametrize(
+    ("page", "number", "path"),
+    [
+        ("fastapi.md", 0, "/tickets"),
+        ("fastapi.md", 1, "/tickets"),
+        ("fastapi.md", 2, "/tickets"),
+        ("flask.md", 0, "/tickets"),
+        ("flask.md", 1, "/psa/tickets"),
+        ("litestar.md", 0, "/tickets"),
+    ],
+)
+async def test_a_program_keeps_its_promise(gate: Gate, import_folder: Path, page: str, number: int, path: str) -> None:
+    call = served(page, number, import_folder)
+    judge([await call(path, headers) for headers in requests(gate)])
+    if "/health" in programs(page)[number]:
+        assert (await call("/health", [])).status == 200
+
+
+def test_the_django_project_keeps_its_promise(gate: Gate, tmp_path: Path) -> None:
+    for program in programs("django.md"):
+        (tmp_path / program.splitlines()[0].removeprefix("# ")).write_text(program)
+    with (tmp_path / "settings.py").open("a") as file:
+        file.write('SECRET_KEY, ROOT_URLCONF, ALLOWED_HOSTS = "a test", "urls", ["*"]\n')
+    asked = [(path, headers) for path in ("/tickets", "/boards") for headers in requests(gate)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.docs.django_example"],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = [Answered(status, headers, body.encode()) for status, headers, body in json.loads(done.stdout)]
+    judge(answers[:4])
+    judge(answers[4:])
+
+
+def test_every_page_is_in_the_table_and_has_a_program() -> None:
+    pages = {path.name for path in INTEGRATIONS.glob("*.md")} - {"README.md"}
+    table = (INTEGRATIONS / "README.md").read_text("utf-8")
+    assert all(f"]({page})" in table and programs(page) for page in pages)
+    assert {"fastapi.md", "flask.md", "django.md", "litestar.md"} <= pages
