@@ -13,8 +13,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// Key id, requests, client errors, server errors, then refusals (rate limited, insufficient scope, revoked, disabled,
-/// expired), the time of the newest request in Unix ms, and the scopes in use, a bit for each place.
-type UsageTuple = (String, u64, u64, u64, u64, u64, u64, u64, u64, u64, u64);
+/// expired), the times of the newest request with the current secret and with the one before, in Unix ms, and the scopes
+/// in use, a bit for each place.
+type UsageTuple = (String, u64, u64, u64, u64, u64, u64, u64, u64, u64, u64, u64);
 
 /// The right to write a machine's segment, held until `close` or the process's end.
 #[pyclass(frozen, module = "keystile._core")]
@@ -207,7 +208,8 @@ fn tuple_of((id, usage): (KeyId, Usage)) -> UsageTuple {
         usage.revoked,
         usage.disabled,
         usage.expired,
-        usage.last_used_at_ms,
+        usage.current_used_at_ms,
+        usage.previous_used_at_ms,
         usage.scopes.bits(),
     )
 }

@@ -39,13 +39,13 @@ def key_record(key: GateKey) -> KeyRecord:
     )
 
 
-Drained: TypeAlias = tuple[str, int, int, int, int, int, int, int, int, int, int]
+Drained: TypeAlias = tuple[str, int, int, int, int, int, int, int, int, int, int, int]
 """One entry of `Writer.drain`."""
 
 
 def usage_row(drained: Drained, scope_names: Sequence[str]) -> UsageRow:
     """One entry of `Writer.drain` as the store takes it; `scope_names` are the writer's, read after it."""
-    key_id, requests, client_errors, server_errors, *refused, last_used_ms, scopes = drained
+    key_id, requests, client_errors, server_errors, *refused, current_ms, previous_ms, scopes = drained
     rate_limited, insufficient_scope, revoked, disabled, expired = refused
     return UsageRow(
         key_id=key_id,
@@ -57,6 +57,13 @@ def usage_row(drained: Drained, scope_names: Sequence[str]) -> UsageRow:
         revoked=revoked,
         disabled=disabled,
         expired=expired,
-        last_used_at=_EPOCH + timedelta(milliseconds=last_used_ms) if last_used_ms else None,
+        last_used_at=_moment(max(current_ms, previous_ms)),
+        current_used_at=_moment(current_ms),
+        previous_used_at=_moment(previous_ms),
         scopes=tuple(name for place, name in enumerate(scope_names) if scopes >> place & 1) if scopes else (),
     )
+
+
+def _moment(unix_ms: int) -> datetime | None:
+    """None for 0, which means never."""
+    return _EPOCH + timedelta(milliseconds=unix_ms) if unix_ms else None

@@ -177,6 +177,9 @@ impl Writer {
     fn change(&mut self, slot: u32, before: &Facts, after: &Facts, now: Instant) -> Result<()> {
         self.index.make_room(after, slot, now)?;
         self.catalogue.restate(slot, before.state, after.state, now, || self.writable_slot(slot).write(after));
+        if !after.digest.matches(&before.digest) {
+            self.segment.counts().rotated(slot);
+        }
         self.index.point(after, slot)?;
         for old in before.secrets() {
             if !after.secrets().any(|new| new.matches(&old)) {

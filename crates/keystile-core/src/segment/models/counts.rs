@@ -4,7 +4,7 @@ use super::super::counts::Counts;
 use super::super::layout::{COLD_WORDS, HOT_WORDS, Layout};
 use crate::scope::{Scope, ScopeSet};
 use crate::sync::AtomicU64;
-use crate::usage::{Counter, Usage};
+use crate::usage::{Counter, Presented, Usage};
 use loom::thread;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ impl Area {
         let words = (0..COLD_AT + SLOTS * COLD_WORDS).map(|_| AtomicU64::new(0)).collect();
         let layout = Layout { dirty_at: 0, hot_at: HOT_AT, cold_at: COLD_AT, ..Layout::new(64) };
         let area = Self(Arc::new((words, layout)));
-        area.counts().count(0, Counter::Allowed, None, 1);
+        area.counts().count(0, Presented::Current, Counter::Allowed, None, 1);
         area
     }
 
@@ -52,7 +52,9 @@ fn check_against_flusher(checks: &'static [&'static [u32]], expected: [u64; SLOT
         .iter()
         .map(|slots| {
             let area = area.clone();
-            thread::spawn(move || slots.iter().for_each(|slot| area.counts().count(*slot, Counter::Allowed, None, 2)))
+            thread::spawn(move || {
+                slots.iter().for_each(|slot| area.counts().count(*slot, Presented::Current, Counter::Allowed, None, 2))
+            })
         })
         .collect();
     let mut drained = [Usage::default(); SLOTS];
@@ -82,10 +84,10 @@ pub(super) fn one_word() {
 
 fn use_scopes(before: &[Scope], at_once: &[Scope], flushes_meanwhile: bool) {
     let area = Area::new();
-    before.iter().for_each(|scope| area.counts().count(0, Counter::Allowed, Some(*scope), 1));
+    before.iter().for_each(|scope| area.counts().count(0, Presented::Current, Counter::Allowed, Some(*scope), 1));
     let start = |scope: &Scope| {
         let (area, scope) = (area.clone(), *scope);
-        thread::spawn(move || area.counts().count(0, Counter::Allowed, Some(scope), 2))
+        thread::spawn(move || area.counts().count(0, Presented::Current, Counter::Allowed, Some(scope), 2))
     };
     let checks: Vec<_> = at_once.iter().map(start).collect();
     let mut stored = ScopeSet::default();
@@ -107,4 +109,31 @@ pub(super) fn scopes() {
 /// Two threads use two scopes of one key.
 pub(super) fn two_scopes() {
     use_scopes(&[], &[Scope(0), Scope(63)], false);
+}
+
+/// A request comes with one of the secrets while the writer notes that there is a new one: neither use is forgotten.
+fn use_while_rotated(presented: Presented) {
+    let area = Area::new();
+    let check = thread::spawn({
+        let area = area.clone();
+        move || area.counts().count(0, presented, Counter::Allowed, None, 2)
+    });
+    area.counts().rotated(0);
+    check.join().unwrap();
+    let usage = area.counts().usage(0);
+    assert_eq!(usage.last_used_at_ms(), 2, "a use was lost");
+    assert!(usage.previous_used_at_ms > 0, "the use before was not the old secret's");
+    let mut drained = [Usage::default(); SLOTS];
+    area.drain(&mut drained);
+    assert_eq!(drained[0], usage, "it was not marked");
+}
+
+/// The new secret is used at once.
+pub(super) fn new_secret() {
+    use_while_rotated(Presented::Current);
+}
+
+/// The old secret is used on.
+pub(super) fn old_secret() {
+    use_while_rotated(Presented::Previous);
 }
