@@ -234,7 +234,10 @@ fn the_last_use_of_each_secret_is_known() {
     let new = world.mint();
     record.previous = Some((record.digest, wall(START + 60 * SECOND)));
     record.digest = world.digest(&new);
+    let known = |world: &World| world.writer.digest_of(&record.id).expect("it is there");
+    assert!(!known(&world).matches(&record.digest));
     world.put(&record);
+    assert!(known(&world).matches(&record.digest));
     assert_eq!(last_uses(&world), (None, Some(1), Some(1)));
     assert!(at_second(&world, &old, 3).allowed());
     assert_eq!(last_uses(&world), (None, Some(3), Some(3)));

@@ -207,9 +207,11 @@ class UsageRow(Struct, frozen=True, kw_only=True):
     expired: int = 0
     last_used_at: datetime | None = None
     current_used_at: datetime | None = None
-    """The last use of the secret that was the current one, as the gate knew; `last_used_at` is that of any."""
+    """The last use of the secret that the gate knew as the current one; `last_used_at` is that of any."""
     previous_used_at: datetime | None = None
     """The last use of a secret before that one."""
+    digest: bytes | None = None
+    """Of the secret that the gate knew as the current one: a gate may not have heard of a rotation yet."""
     scopes: tuple[str, ...] = ()
     """Those with which requests passed since the gate was told that they are stored."""
 
