@@ -63,7 +63,7 @@ impl<'a> Counts<'a> {
     #[inline]
     pub(crate) fn count(self, slot: u32, presented: Presented, counter: Counter, used: Option<Scope>, wall_ms: u64) {
         match presented {
-            Presented::Current => self.hot(slot, hot::CURRENT_USED),
+            Presented::Current => self.hot(slot, hot::LAST_USED),
             Presented::Previous => self.cold(slot, cold::PREVIOUS_USED),
         }
         .store(wall_ms, Relaxed);
@@ -88,12 +88,13 @@ impl<'a> Counts<'a> {
         self.hot(slot, hot::SCOPES).fetch_and(!scopes.0, Relaxed);
     }
 
-    /// Notes that the key has got another secret: what was noted for the current one was the one before. Only for the
-    /// writer, once checks find the new one. Marks the slot, so that this is reported too.
+    /// Notes that the key has got another secret: what is noted of the current one's use was the one before. Only for
+    /// the writer, once checks find the new one. It changes no word that checks write, so no use is lost. Marks the
+    /// slot, so that this is reported too.
     pub(crate) fn rotated(self, slot: u32) {
-        let used = self.hot(slot, hot::CURRENT_USED).swap(0, Relaxed);
+        let used = self.hot(slot, hot::LAST_USED).load(Relaxed);
+        self.cold(slot, cold::ROTATED_FROM).store(used, Relaxed);
         if used != 0 {
-            self.cold(slot, cold::PREVIOUS_USED).fetch_max(used, Relaxed);
             self.mark(slot);
         }
     }
@@ -137,6 +138,8 @@ impl<'a> Counts<'a> {
     /// A slot's counters, and its scopes in use.
     pub(crate) fn usage(self, slot: u32) -> Usage {
         let read = |counter| self.counter(slot, counter).load(Relaxed);
+        let used = self.hot(slot, hot::LAST_USED).load(Relaxed);
+        let rotated_from = self.cold(slot, cold::ROTATED_FROM).load(Relaxed);
         Usage {
             allowed: read(Counter::Allowed),
             app_client_errors: read(Counter::AppClientErrors),
@@ -146,8 +149,8 @@ impl<'a> Counts<'a> {
             revoked: read(Counter::Revoked),
             disabled: read(Counter::Disabled),
             expired: read(Counter::Expired),
-            current_used_at_ms: self.hot(slot, hot::CURRENT_USED).load(Relaxed),
-            previous_used_at_ms: self.cold(slot, cold::PREVIOUS_USED).load(Relaxed),
+            current_used_at_ms: if used == rotated_from { 0 } else { used },
+            previous_used_at_ms: self.cold(slot, cold::PREVIOUS_USED).load(Relaxed).max(rotated_from),
             scopes: ScopeSet(self.hot(slot, hot::SCOPES).load(Relaxed)),
         }
     }

@@ -70,7 +70,7 @@ pub(crate) const SLOT_WORDS: usize = 16;
 /// Words of a slot's bucket and everyday counters: one cache line.
 pub(crate) const HOT_WORDS: usize = 8;
 /// Words of a slot's rare counters, and of what else the usual path does not touch.
-pub(crate) const COLD_WORDS: usize = 4;
+pub(crate) const COLD_WORDS: usize = 5;
 
 /// Slots that are given memory at a time.
 pub(crate) const CHUNK_SLOTS: usize = 4096;
@@ -90,7 +90,7 @@ pub(crate) mod fact {
 /// Places within the hot words of one slot.
 pub(crate) mod hot {
     pub(crate) const BUCKET: usize = 0;
-    pub(crate) const CURRENT_USED: usize = 1;
+    pub(crate) const LAST_USED: usize = 1; // with the secret that was the current one then
     pub(crate) const COUNTERS: usize = 2; // 5 words
     pub(crate) const SCOPES: usize = 7; // one bit for each place of the catalogue
 }
@@ -99,6 +99,7 @@ pub(crate) mod hot {
 pub(crate) mod cold {
     pub(crate) const COUNTERS: usize = 0; // 3 words
     pub(crate) const PREVIOUS_USED: usize = 3; // of the secret before the current one
+    pub(crate) const ROTATED_FROM: usize = 4; // what hot::LAST_USED said when the current secret came
 }
 
 /// Places in the first page of the counts area.

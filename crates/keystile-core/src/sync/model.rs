@@ -138,16 +138,6 @@ impl AtomicU64 {
     }
 
     #[track_caller]
-    pub(crate) fn fetch_max(&self, value: u64, order: Ordering) -> u64 {
-        let order = ordering(order);
-        if is_weakened(Kind::Atomicity) {
-            self.torn(order, |old| old.max(value))
-        } else {
-            self.word().fetch_max(value, order)
-        }
-    }
-
-    #[track_caller]
     pub(crate) fn fetch_or(&self, value: u64, order: Ordering) -> u64 {
         let order = ordering(order);
         if is_weakened(Kind::Atomicity) {

@@ -110,30 +110,3 @@ pub(super) fn scopes() {
 pub(super) fn two_scopes() {
     use_scopes(&[], &[Scope(0), Scope(63)], false);
 }
-
-/// A request comes with one of the secrets while the writer notes that there is a new one: neither use is forgotten.
-fn use_while_rotated(presented: Presented) {
-    let area = Area::new();
-    let check = thread::spawn({
-        let area = area.clone();
-        move || area.counts().count(0, presented, Counter::Allowed, None, 2)
-    });
-    area.counts().rotated(0);
-    check.join().unwrap();
-    let usage = area.counts().usage(0);
-    assert_eq!(usage.last_used_at_ms(), 2, "a use was lost");
-    assert!(usage.previous_used_at_ms > 0, "the use before was not the old secret's");
-    let mut drained = [Usage::default(); SLOTS];
-    area.drain(&mut drained);
-    assert_eq!(drained[0], usage, "it was not marked");
-}
-
-/// The new secret is used at once.
-pub(super) fn new_secret() {
-    use_while_rotated(Presented::Current);
-}
-
-/// The old secret is used on.
-pub(super) fn old_secret() {
-    use_while_rotated(Presented::Previous);
-}

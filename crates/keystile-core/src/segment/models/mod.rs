@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Model = (&'static str, fn());
 
-const MODELS: [Model; 20] = [
+const MODELS: [Model; 18] = [
     ("bucket::burst", bucket::burst),
     ("bucket::refill", bucket::refill),
     ("bucket::carried_over", bucket::carried_over),
@@ -39,8 +39,6 @@ const MODELS: [Model; 20] = [
     ("counts::one_word", counts::one_word),
     ("counts::scopes", counts::scopes),
     ("counts::two_scopes", counts::two_scopes),
-    ("counts::new_secret", counts::new_secret),
-    ("counts::old_secret", counts::old_secret),
     ("header::lease", header::lease),
     ("header::catalogue", header::catalogue),
 ];
