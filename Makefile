@@ -24,7 +24,7 @@ BROWSER_READY := .venv/.browser-ready
 FIGURES := $(CURDIR)/.benchmarks/figures.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench constant-time lint build clean setup
+.PHONY: help demo test soak bench pictures constant-time lint build clean setup
 .DELETE_ON_ERROR:
 
 help: ## Explain the targets
@@ -38,7 +38,7 @@ demo: $(READY) ## Run everything with sample data: PORT, DATA and WORKERS may be
 test: $(READY) $(BROWSER_READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
 	cargo test --package keystile-core
 	RUSTFLAGS="$(RUSTFLAGS) --cfg loom" cargo test --package keystile-core --profile models --lib models::
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 soak: $(READY) ## Run the fault tests in their long form: SEEDS from SEED on, and SECONDS of fault after fault
 	$(BIN)/pytest tests/faults --long --timeout=0 --seed=$(SEED) --seeds=$(SEEDS) --seconds=$(SECONDS) $(PYTEST_ARGS)
@@ -50,6 +50,9 @@ bench: $(BENCH_READY) ## Run the benchmarks: FULL=1 for the long form, REPORT=1 
 	$(BIN)/python -m benchmarks.constant_time $(if $(FULL),,--samples 100000)
 	$(BIN)/pytest benchmarks --benchmark-only --benchmark-quiet $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.report $(if $(REPORT),--write)
+
+pictures: $(READY) $(BROWSER_READY) ## Draw docs/images: the console with sample data
+	$(BIN)/python -m tests.browser.pictures
 
 constant-time: $(BENCH_READY) ## Test whether the time of a refusal tells how nearly a key was right
 	$(BIN)/python -m benchmarks.constant_time

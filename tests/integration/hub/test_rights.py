@@ -45,7 +45,7 @@ WITHIN = {"name": "x", "scopes": ["PSA"], "expires_at": SOON}
         {"expires_at": LATER},
         {"expires_at": None},
     ],
-    ids=str,
+    ids=["a scope", "a scope more", "a tier", "a longer life", "no end"],
 )
 async def test_nobody_gives_more_than_they_hold(world: World, small: httpx.AsyncClient, beyond: dict[str, Any]) -> None:
     mine = (await small.post("/v1/keys", json=WITHIN)).json()["key"]
@@ -70,7 +70,7 @@ async def test_an_absent_expiry_is_no_way_around_ones_own(small: httpx.AsyncClie
         {"expires_at": LATER},
         {"expires_at": None},
     ],
-    ids=str,
+    ids=["a scope", "a tier", "a longer life", "no end"],
 )
 async def test_nobody_edits_or_rotates_what_holds_more(
     world: World, small: httpx.AsyncClient, greater: dict[str, Any]

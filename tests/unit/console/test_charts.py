@@ -118,12 +118,11 @@ def _oklab(linear: list[float]) -> tuple[float, float, float]:
 
 def _themes() -> dict[str, dict[str, str]]:
     sheet = ASSETS["console.css"].body.decode()
-    found = [
-        dict(re.findall(r"--(chart-\w+|raised): (#\w{6})", block))
-        for block in re.split(r"\n *color-scheme:", sheet)[1:]
-    ]
-    assert found[1] == found[2], "the two ways to the dark theme differ"
-    return {"light": found[0], "dark": found[1]}
+    found = re.findall(r"--(chart-\w+|raised): light-dark\((#\w{6}), (#\w{6})\)", sheet)
+    return {
+        "light": {name: light for name, light, _ in found},
+        "dark": {name: dark for name, _, dark in found},
+    }
 
 
 @pytest.mark.parametrize("sight", _SIGHTS)
