@@ -99,6 +99,7 @@ def asgi(app: Any) -> Call:
         except RuntimeError:
             assert sent
         found = {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]}
+        assert len(found) == len(sent[0]["headers"]), "a header came twice"
         return Answered(sent[0]["status"], found, b"".join(message.get("body", b"") for message in sent[1:]))
 
     return call
