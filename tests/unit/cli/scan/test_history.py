@@ -113,6 +113,18 @@ def test_every_corner_is_looked_into(keystile: Any, repository: Repository) -> N
     assert "\nuncommitted:h:1:1: tos_" in "\n" + keystile("scan", "--history", "repo").stdout
 
 
+def test_what_only_a_merge_brought_has_that_merge(keystile: Any, repository: Repository) -> None:
+    secret = mint()
+    repository.commit("a", "a")
+    repository.git("switch", "-q", "-c", "side")
+    repository.commit("b", "b")
+    repository.git("switch", "-q", "main")
+    repository.commit("c", "c")
+    repository.git("merge", "-q", "--no-ff", "--no-commit", "side")
+    merge = repository.commit("b", secret)
+    assert scanned(keystile)[secret[-4:]]["commit"] == merge
+
+
 def test_more_finds_than_are_looked_up_at_once(
     keystile: Any, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
