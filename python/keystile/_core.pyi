@@ -306,12 +306,13 @@ class Writer:
     def set_wall_clock(self, wall_ns: int) -> None:
         """Take the database's Unix time, as just received, as one more measurement of wall time."""
 
-    def drain(self) -> list[tuple[str, int, int, int, int, int, int, int, int, int, int]]:
+    def drain(self) -> list[tuple[str, int, int, int, int, int, int, int, int, tuple[int, int, bytes], int]]:
         """The cumulative counters of every key that changed since the last call, and its scopes in use.
 
         Each: key id, requests, client errors, server errors, then refusals (rate limited, insufficient scope,
-        revoked, disabled, expired), the time of the newest request in Unix milliseconds (0: never), and the scopes
-        with which requests passed since they were settled: one bit for each place in `scope_names`.
+        revoked, disabled, expired), the times of the newest request with the current secret and with one before it, in
+        Unix milliseconds (0: never), with the digest of the current one as the gate knows it, and the scopes with
+        which requests passed since they were settled: one bit for each place in `scope_names`.
         """
 
     def undrain(self, key_ids: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ use crate::scope::{Scope, ScopeSet};
 use crate::secret::{KeyText, Prefix};
 use crate::segment::{Found, Segment, SegmentError, catalogue, head};
 use crate::sync::AtomicU64;
-use crate::usage::Counter;
+use crate::usage::{Counter, Presented};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -56,6 +56,7 @@ struct Known {
     state: State,
     scopes: ScopeSet,
     expires_at_ns: u64,
+    presented: Presented,
 }
 
 enum Lookup {
@@ -167,8 +168,8 @@ impl Gate {
             let digest = header.pepper(place).digest(&hashed);
             for slot in self.segment.editions().candidates(&digest) {
                 match self.segment.slot(slot).find(&digest) {
-                    Found::Key(state, scopes, expires_at_ns) if !state.has(flag::REMOVED) => {
-                        return Lookup::Known(Known { slot, state, scopes, expires_at_ns });
+                    Found::Key(state, scopes, expires_at_ns, presented) if !state.has(flag::REMOVED) => {
+                        return Lookup::Known(Known { slot, state, scopes, expires_at_ns, presented });
                     }
                     Found::Torn => return Lookup::Torn,
                     Found::Key(..) | Found::Other => (),
@@ -190,7 +191,7 @@ impl Gate {
             None => take(cell, context, &quota, key.scopes),
         };
         let used = context.needed.filter(|_| outcome == Outcome::Allowed);
-        self.segment.counts().count(key.slot, counter, used, wall_ns / 1_000_000);
+        self.segment.counts().count(key.slot, key.presented, counter, used, wall_ns / 1_000_000);
         let subject = Subject::Key { slot: key.slot, tenant: key.state.tenant(), tier: key.state.tier() };
         decision(context, outcome, subject, quota, since)
     }

@@ -27,6 +27,14 @@ pub(crate) enum Counter {
     Expired,
 }
 
+/// Which of a key's two secrets a request presented.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Presented {
+    Current,
+    /// The one before, which works until its overlap ends.
+    Previous,
+}
+
 /// The counters of one key since its segment was made, and what scopes it uses.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Usage {
@@ -46,8 +54,10 @@ pub struct Usage {
     pub disabled: u64,
     /// Refused: expired.
     pub expired: u64,
-    /// Wall time in Unix ms of the newest request; 0 for never.
-    pub last_used_at_ms: u64,
+    /// Wall time in Unix ms of the newest request with the current secret; 0 for never.
+    pub current_used_at_ms: u64,
+    /// Wall time in Unix ms of the newest request with a secret before it; 0 for never.
+    pub previous_used_at_ms: u64,
     /// Scopes with which requests passed since [`crate::Writer::settle`] took them out.
     pub scopes: ScopeSet,
 }
@@ -57,6 +67,12 @@ impl Usage {
     #[must_use]
     pub const fn refused(&self) -> u64 {
         self.rate_limited + self.insufficient_scope + self.revoked + self.disabled + self.expired
+    }
+
+    /// Wall time in Unix ms of the newest request, with either secret; 0 for never.
+    #[must_use]
+    pub fn last_used_at_ms(&self) -> u64 {
+        self.current_used_at_ms.max(self.previous_used_at_ms)
     }
 
     /// Every decision on the key.

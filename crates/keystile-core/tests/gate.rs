@@ -199,7 +199,7 @@ fn every_decision_on_a_known_key_counts_once() {
         app_server_errors: 1,
         insufficient_scope: 2,
         disabled: 1,
-        last_used_at_ms: wall(START) / 1_000_000,
+        current_used_at_ms: wall(START) / 1_000_000,
         scopes: ScopeSet::default().with(world.scope("PSA")),
         ..Usage::default()
     };
@@ -212,6 +212,50 @@ fn every_decision_on_a_known_key_counts_once() {
     world.put(&unused);
     world.writer.mark_all();
     assert_eq!(world.writer.drain(), [(record.id, expected)]);
+}
+
+/// When the current secret, the one before and the key were used last, in seconds after START.
+fn last_uses(world: &World) -> (Option<u64>, Option<u64>, Option<u64>) {
+    let drained = world.writer.drain();
+    let usage = drained.first().expect("nothing was reported").1;
+    let seconds = |wall_ms: u64| (wall_ms != 0).then(|| (wall_ms - wall(START) / 1_000_000) / 1_000);
+    (seconds(usage.current_used_at_ms), seconds(usage.previous_used_at_ms), seconds(usage.last_used_at_ms()))
+}
+
+#[test]
+fn the_last_use_of_each_secret_is_known() {
+    let mut world = World::new();
+    let (old, mut record) = world.record();
+    world.put(&record);
+    let at_second = |world: &World, secret: &str, seconds: u64| world.check(secret, "PSA", START + seconds * SECOND);
+    assert!(at_second(&world, &old, 1).allowed());
+    assert_eq!(last_uses(&world), (Some(1), None, Some(1)));
+    // Rotated: what is known of the current secret is now of the one before, and is reported without another use.
+    let new = world.mint();
+    record.previous = Some((record.digest, wall(START + 60 * SECOND)));
+    record.digest = world.digest(&new);
+    let known = |world: &World| world.writer.digest_of(&record.id).expect("it is there");
+    assert!(!known(&world).matches(&record.digest));
+    world.put(&record);
+    assert!(known(&world).matches(&record.digest));
+    assert_eq!(last_uses(&world), (None, Some(1), Some(1)));
+    assert!(at_second(&world, &old, 3).allowed());
+    assert_eq!(last_uses(&world), (None, Some(3), Some(3)));
+    assert!(at_second(&world, &new, 5).allowed());
+    assert_eq!(last_uses(&world), (Some(5), Some(3), Some(5)));
+    // The key's last use is that of either; a refused one counts too.
+    assert_eq!(world.check(&old, "CRM", START + 7 * SECOND).outcome, Outcome::InsufficientScope);
+    assert_eq!(last_uses(&world), (Some(5), Some(7), Some(7)));
+    // Another change of the key, or the same record again, is no rotation.
+    record.scopes.push("CRM".into());
+    world.put(&record);
+    assert!(world.writer.drain().is_empty());
+    // Rotated again, without an overlap.
+    let newest = world.mint();
+    (record.digest, record.previous) = (world.digest(&newest), None);
+    world.put(&record);
+    assert!(at_second(&world, &newest, 9).allowed());
+    assert_eq!(last_uses(&world), (Some(9), Some(7), Some(9)));
 }
 
 /// The scopes in use, of the one key that was used; `None` if none was.

@@ -6,15 +6,19 @@ use crate::record::KeyRecord;
 use crate::{clock, errors};
 use keystile_core::bucket::Instant;
 use keystile_core::segment::{Identity, Options};
-use keystile_core::{KeyId, ScopeSet, SegmentError, Usage};
+use keystile_core::{Digest, KeyId, ScopeSet, SegmentError, Usage};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// Key id, requests, client errors, server errors, then refusals (rate limited, insufficient scope, revoked, disabled,
-/// expired), the time of the newest request in Unix ms, and the scopes in use, a bit for each place.
-type UsageTuple = (String, u64, u64, u64, u64, u64, u64, u64, u64, u64, u64);
+/// expired), the uses of its secrets, and the scopes in use, a bit for each place.
+type UsageTuple = (String, u64, u64, u64, u64, u64, u64, u64, u64, SecretUses, u64);
+
+/// The times of the newest request with the current secret and with one before it, in Unix ms, and the digest of the
+/// current one.
+type SecretUses = (u64, u64, [u8; 32]);
 
 /// The right to write a machine's segment, held until `close` or the process's end.
 #[pyclass(frozen, module = "keystile._core")]
@@ -158,8 +162,10 @@ impl Writer {
     }
 
     fn drain(&self, py: Python<'_>) -> PyResult<Vec<UsageTuple>> {
-        let drained = self.with(py, |writer| Ok(writer.drain()))?;
-        Ok(drained.into_iter().map(tuple_of).collect())
+        self.with(py, |writer| {
+            let with_digest = |(id, usage)| Some(tuple_of(&id, &usage, writer.digest_of(&id)?));
+            Ok(writer.drain().into_iter().filter_map(with_digest).collect())
+        })
     }
 
     fn undrain(&self, py: Python<'_>, key_ids: Vec<String>) -> PyResult<()> {
@@ -196,7 +202,7 @@ fn now() -> Instant {
     Instant::from_boottime(clock::boot_ns())
 }
 
-fn tuple_of((id, usage): (KeyId, Usage)) -> UsageTuple {
+fn tuple_of(id: &KeyId, usage: &Usage, digest: Digest) -> UsageTuple {
     (
         id.to_string(),
         usage.requests(),
@@ -207,7 +213,7 @@ fn tuple_of((id, usage): (KeyId, Usage)) -> UsageTuple {
         usage.revoked,
         usage.disabled,
         usage.expired,
-        usage.last_used_at_ms,
+        (usage.current_used_at_ms, usage.previous_used_at_ms, digest.to_bytes()),
         usage.scopes.bits(),
     )
 }

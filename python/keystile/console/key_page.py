@@ -40,8 +40,6 @@ class Detail(Struct, frozen=True, kw_only=True):
     scopes: list[ScopeRow]
     tier: TierRow | None
     created_by: str
-    overlap: bool
-    """Whether two secrets work."""
     trail: list[trail.Entry]
     trail_href: str
     """The whole trail; empty if all of it is here."""
@@ -81,11 +79,11 @@ class KeyPage(Controller):
     async def figures(
         self, request: ConsoleRequest, hub: NamedDependency[Hub], tenant: FromPath[str], key_id: FromPath[str]
     ) -> Page:
-        """Only the figures, for the page to keep them current."""
+        """Only what changes by itself, for the page to keep it current."""
         async with hub.reading(request) as call:
             row = await found(call, tenant, key_id)
             report = await usage.of_key(call.connection, call.caller, row.id, key_figures.DAYS)
-        return page(request, "key_figures.html", figures=key_figures.figures(report))
+        return page(request, "key_live.html", row=row, figures=key_figures.figures(report))
 
 
 async def detail(call: Call, row: KeyRow) -> Detail:
@@ -99,7 +97,6 @@ async def detail(call: Call, row: KeyRow) -> Detail:
     actors = {row.created_by, *(entry.actor for entry in told.items)}
     names = {**trail.ACTORS, **await audit.names(connection, caller, row.tenant, actors)}
     given = await advice.of_keys(connection, caller, row.tenant, [row.id])
-    ends = row.previous_secret_expires_at
     return Detail(
         row=row,
         path=key_path(row),
@@ -109,7 +106,6 @@ async def detail(call: Call, row: KeyRow) -> Detail:
         scopes=[scope for scope in scopes if scope.name in row.scopes],
         tier=next((tier for tier in tiers if tier.name == row.tier), None),
         created_by=names.get(row.created_by, row.created_by),
-        overlap=row.status != "revoked" and ends is not None and ends > datetime.now(UTC),
         trail=trail.entries(told.items, names),
         trail_href="" if told.next_cursor is None else f"{path_of(row.tenant, 'audit')}?target={row.id}",
     )

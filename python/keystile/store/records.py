@@ -206,6 +206,12 @@ class UsageRow(Struct, frozen=True, kw_only=True):
     disabled: int = 0
     expired: int = 0
     last_used_at: datetime | None = None
+    current_used_at: datetime | None = None
+    """The last use of the secret that the gate knew as the current one; `last_used_at` is that of any."""
+    previous_used_at: datetime | None = None
+    """The last use of a secret before that one."""
+    digest: bytes | None = None
+    """Of the secret that the gate knew as the current one: a gate may not have heard of a rotation yet."""
     scopes: tuple[str, ...] = ()
     """Those with which requests passed since the gate was told that they are stored."""
 
@@ -259,9 +265,29 @@ class HourlyUsage(Struct, frozen=True, kw_only=True):
     server_errors: int
 
 
+class SecretUse(Struct, frozen=True, kw_only=True):
+    """The last use of a key's current secret, refused or not; None: not used since the rotation that made it."""
+
+    last_used_at: datetime | None
+
+
+class PreviousSecretUse(SecretUse, frozen=True, kw_only=True):
+    """The last use of the secret before, since the rotation (None: not since then), and when its overlap ends."""
+
+    expires_at: datetime
+
+
+class SecretUses(Struct, frozen=True, kw_only=True):
+    """The last use of each of a key's secrets; `previous` only while an overlap runs."""
+
+    current: SecretUse
+    previous: PreviousSecretUse | None
+
+
 class KeyUsage(Headline, frozen=True, kw_only=True):
     """A key's usage in full; `denied` counts the gate's refusals by code over the same dates as `daily`."""
 
+    secrets: SecretUses
     denied: dict[str, int]
     daily: list[DailyUsage]
     hourly: list[HourlyUsage]

@@ -10,7 +10,18 @@ from msgspec import structs
 
 from keystile.store.partitions import DEFAULT_RETENTION, Retention, make_room
 from keystile.store.pool import Connection
-from keystile.store.records import DailyUsage, Headline, HourlyUsage, KeyFigures, KeyRow, KeyUsage, UsageRow
+from keystile.store.records import (
+    DailyUsage,
+    Headline,
+    HourlyUsage,
+    KeyFigures,
+    KeyRow,
+    KeyUsage,
+    PreviousSecretUse,
+    SecretUse,
+    SecretUses,
+    UsageRow,
+)
 from keystile.store.rows import part
 from keystile.store.sql import sql
 
@@ -72,7 +83,8 @@ async def report(conn: Connection, key_id: str, days: int, tenant: str | None = 
     None if there is no such key in `tenant` (None: in any).
     """
     figures = await headline(conn, key_id, tenant)
-    if figures is None:
+    secrets = await conn.fetchrow(sql("usage_secrets"), key_id)
+    if figures is None or secrets is None:
         return None
     denied = await conn.fetchrow(sql("usage_denied"), key_id, days)
     daily = await conn.fetch(sql("usage_daily"), key_id, days)
@@ -82,9 +94,18 @@ async def report(conn: Connection, key_id: str, days: int, tenant: str | None = 
         total_requests=figures.total_requests,
         requests_30d=figures.requests_30d,
         error_rate=figures.error_rate,
+        secrets=_secrets(secrets),
         denied=dict(denied or {}),
         daily=[DailyUsage(**record) for record in daily],
         hourly=[HourlyUsage(**record) for record in hourly],
+    )
+
+
+def _secrets(record: asyncpg.Record) -> SecretUses:
+    current, previous, ends = record["current_used_at"], record["previous_used_at"], record["expires_at"]
+    return SecretUses(
+        current=SecretUse(last_used_at=current),
+        previous=None if ends is None else PreviousSecretUse(last_used_at=previous, expires_at=ends),
     )
 
 

@@ -1,10 +1,10 @@
 //! The counts area: buckets, counters, marks of what changed, and the budget of failed attempts.
 
-use super::layout::{BUDGET_AT, COLD_WORDS, HOT_WORDS, Layout, hot, tally};
+use super::layout::{BUDGET_AT, COLD_WORDS, HOT_WORDS, Layout, cold, hot, tally};
 use crate::address::{BUDGET_BUCKETS, Client};
 use crate::scope::{Scope, ScopeSet};
 use crate::sync::{AtomicU64, fence_after_rmw};
-use crate::usage::{Counter, Usage};
+use crate::usage::{Counter, Presented, Usage};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Typed access to the counts area.
@@ -52,16 +52,21 @@ impl<'a> Counts<'a> {
             Counter::AppServerErrors => self.hot(slot, hot::COUNTERS + 2),
             Counter::RateLimited => self.hot(slot, hot::COUNTERS + 3),
             Counter::InsufficientScope => self.hot(slot, hot::COUNTERS + 4),
-            Counter::Revoked => self.cold(slot, 0),
-            Counter::Disabled => self.cold(slot, 1),
-            Counter::Expired => self.cold(slot, 2),
+            Counter::Revoked => self.cold(slot, cold::COUNTERS),
+            Counter::Disabled => self.cold(slot, cold::COUNTERS + 1),
+            Counter::Expired => self.cold(slot, cold::COUNTERS + 2),
         }
     }
 
-    /// Counts one decision on a key, made at wall time `wall_ms`; `used` is the scope with which it let a request pass.
+    /// Counts one decision on a key, made at wall time `wall_ms` on the secret that was `presented`; `used` is the scope
+    /// with which it let a request pass.
     #[inline]
-    pub(crate) fn count(self, slot: u32, counter: Counter, used: Option<Scope>, wall_ms: u64) {
-        self.hot(slot, hot::LAST_USED).store(wall_ms, Relaxed);
+    pub(crate) fn count(self, slot: u32, presented: Presented, counter: Counter, used: Option<Scope>, wall_ms: u64) {
+        match presented {
+            Presented::Current => self.hot(slot, hot::LAST_USED),
+            Presented::Previous => self.cold(slot, cold::PREVIOUS_USED),
+        }
+        .store(wall_ms, Relaxed);
         if let Some(scope) = used {
             self.note(slot, scope);
         }
@@ -81,6 +86,17 @@ impl<'a> Counts<'a> {
     /// Forgets that these scopes were used: it is stored elsewhere. Those that were noted meanwhile stay.
     pub(crate) fn settle(self, slot: u32, scopes: ScopeSet) {
         self.hot(slot, hot::SCOPES).fetch_and(!scopes.0, Relaxed);
+    }
+
+    /// Notes that the key has got another secret: what is noted of the current one's use was the one before. Only for
+    /// the writer, once checks find the new one. It changes no word that checks write, so no use is lost. Marks the
+    /// slot, so that this is reported too.
+    pub(crate) fn rotated(self, slot: u32) {
+        let used = self.hot(slot, hot::LAST_USED).load(Relaxed);
+        self.cold(slot, cold::ROTATED_FROM).store(used, Relaxed);
+        if used != 0 {
+            self.mark(slot);
+        }
     }
 
     /// Adds one to a counter and marks the slot. See [`crate::usage`] for why the order is as it is.
@@ -122,6 +138,8 @@ impl<'a> Counts<'a> {
     /// A slot's counters, and its scopes in use.
     pub(crate) fn usage(self, slot: u32) -> Usage {
         let read = |counter| self.counter(slot, counter).load(Relaxed);
+        let used = self.hot(slot, hot::LAST_USED).load(Relaxed);
+        let rotated_from = self.cold(slot, cold::ROTATED_FROM).load(Relaxed);
         Usage {
             allowed: read(Counter::Allowed),
             app_client_errors: read(Counter::AppClientErrors),
@@ -131,7 +149,8 @@ impl<'a> Counts<'a> {
             revoked: read(Counter::Revoked),
             disabled: read(Counter::Disabled),
             expired: read(Counter::Expired),
-            last_used_at_ms: self.hot(slot, hot::LAST_USED).load(Relaxed),
+            current_used_at_ms: if used == rotated_from { 0 } else { used },
+            previous_used_at_ms: self.cold(slot, cold::PREVIOUS_USED).load(Relaxed).max(rotated_from),
             scopes: ScopeSet(self.hot(slot, hot::SCOPES).load(Relaxed)),
         }
     }

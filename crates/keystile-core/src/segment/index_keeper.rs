@@ -2,7 +2,7 @@
 
 use super::file::Segment;
 use super::index::Index;
-use super::layout::index_log2;
+use super::layout::{index_log2, reserved_log2};
 use super::slots::Facts;
 use super::{Result, SegmentError};
 use crate::bucket::Instant;
@@ -49,18 +49,19 @@ impl IndexKeeper {
         if new == 0 || wanted <= len / 2 {
             return Ok(());
         }
-        match self.renew(new, now) {
+        match self.renew(index_log2(self.index().entries().count() + new), now) {
             // Better longer ways for a while than a rotated key that its new secret does not lead to.
             Err(SegmentError::NoSpace(_)) if wanted <= len / 4 * 3 => Ok(()),
             renewed => renewed,
         }
     }
 
-    /// Sees to it that so many more secrets can come without another index, if there is memory for it now.
+    /// Sees to it that so many more secrets can come without another index, if there is memory for it now. It is as
+    /// small as that allows.
     pub(crate) fn reserve(&mut self, more: usize, now: Instant) {
         if more > 0 && self.filled + more > self.index().len() / 2 {
             // Without it the index grows when it must, and says so then.
-            _ = self.renew(more, now);
+            _ = self.renew(reserved_log2(self.index().entries().count() + more), now);
         }
     }
 
@@ -78,11 +79,11 @@ impl IndexKeeper {
         self.filled -= self.index().remove(digest, slot);
     }
 
-    fn renew(&mut self, more: usize, now: Instant) -> Result<()> {
+    fn renew(&mut self, log2: u32, now: Instant) -> Result<()> {
         if now.boottime() < self.pause_until_ns {
             return Err(SegmentError::NoSpace(self.segment.path().into()));
         }
-        match renew_index(&self.segment, self.index(), more) {
+        match renew_index(&self.segment, self.index(), log2) {
             Ok(filled) => (self.filled, self.spare_from_ns) = (filled, Some(now.boottime() + GRACE_NS)),
             Err(error) => {
                 self.pause_until_ns = now.boottime() + PAUSE_NS;
@@ -101,10 +102,9 @@ impl IndexKeeper {
     }
 }
 
-/// Makes an index of the entries of `old`, with room for so many `more`, the segment's; returns how many entries there
-/// are. It is the same whether the old one is full of secrets, full of withdrawn entries, or another segment's.
-pub(crate) fn renew_index(segment: &Segment, old: Index<'_>, more: usize) -> Result<usize> {
-    let log2 = index_log2(old.entries().count() + more);
+/// Makes an index of 2^`log2` entries, those of `old` among them, the segment's; returns how many are taken. It is the
+/// same whether the old one is full of secrets, full of withdrawn entries, or another segment's.
+pub(crate) fn renew_index(segment: &Segment, old: Index<'_>, log2: u32) -> Result<usize> {
     segment.empty_spare_index()?;
     segment.allocate_spare_index(log2)?;
     segment.writable_editions().renew(log2, old).ok_or(SegmentError::Full(segment.capacity()))

@@ -8,7 +8,7 @@ use crate::digest::PEPPER_WORDS;
 use crate::scope::{MAX_NAME_LEN, MAX_SCOPES};
 
 pub(crate) const MAGIC: u64 = u64::from_be_bytes(*b"KEYSTILE");
-pub(crate) const VERSION: u64 = 3;
+pub(crate) const VERSION: u64 = 4;
 
 pub(crate) const WORD: usize = 8;
 pub(crate) const PAGE: usize = 4096 / WORD;
@@ -69,8 +69,8 @@ pub(crate) const MAX_INDEX_LOG2: u32 = index_log2(index_most(*CAPACITY.end()));
 pub(crate) const SLOT_WORDS: usize = 16;
 /// Words of a slot's bucket and everyday counters: one cache line.
 pub(crate) const HOT_WORDS: usize = 8;
-/// Words of a slot's rare counters.
-pub(crate) const COLD_WORDS: usize = 3;
+/// Words of a slot's rare counters, and of what else the usual path does not touch.
+pub(crate) const COLD_WORDS: usize = 5;
 
 /// Slots that are given memory at a time.
 pub(crate) const CHUNK_SLOTS: usize = 4096;
@@ -90,9 +90,16 @@ pub(crate) mod fact {
 /// Places within the hot words of one slot.
 pub(crate) mod hot {
     pub(crate) const BUCKET: usize = 0;
-    pub(crate) const LAST_USED: usize = 1;
+    pub(crate) const LAST_USED: usize = 1; // with the secret that was the current one then
     pub(crate) const COUNTERS: usize = 2; // 5 words
     pub(crate) const SCOPES: usize = 7; // one bit for each place of the catalogue
+}
+
+/// Places within the cold words of one slot.
+pub(crate) mod cold {
+    pub(crate) const COUNTERS: usize = 0; // 3 words
+    pub(crate) const PREVIOUS_USED: usize = 3; // of the secret before the current one
+    pub(crate) const ROTATED_FROM: usize = 4; // what hot::LAST_USED said when the current secret came
 }
 
 /// Places in the first page of the counts area.
@@ -112,7 +119,17 @@ pub(crate) const fn pages(words: usize) -> usize {
 /// Binary logarithm of the entries that a new index for so many secrets has: they take 7/16 of it at most. From there
 /// to a half, where the next one is due, is enough room for building it to be rare.
 pub(crate) const fn index_log2(secrets: usize) -> u32 {
-    let log2 = (secrets * 16).div_ceil(7).next_power_of_two().ilog2();
+    least_log2((secrets * 16).div_ceil(7))
+}
+
+/// The same where all that is to come is known: they take a half of it at most, so that memory is what growing key by
+/// key would have come to.
+pub(crate) const fn reserved_log2(secrets: usize) -> u32 {
+    least_log2(secrets * 2)
+}
+
+const fn least_log2(entries: usize) -> u32 {
+    let log2 = entries.next_power_of_two().ilog2();
     if log2 < LEAST_INDEX_LOG2 { LEAST_INDEX_LOG2 } else { log2 }
 }
 
@@ -193,5 +210,31 @@ impl Layout {
             (self.facts_len + self.hot_at + first * HOT_WORDS, count * HOT_WORDS),
             (self.facts_len + self.cold_at + first * COLD_WORDS, count * COLD_WORDS),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a million keys take, whether the index grew with them or was made for them at once.
+    #[test]
+    fn a_key_takes_256_bytes_at_most() {
+        const KEYS: usize = 1_000_000;
+        // The size that the last doubling before a million came to.
+        let grown = index_log2((1 << 19) + 1);
+        assert!(KEYS <= 1 << (grown - 1), "it would have grown once more");
+        assert_eq!(reserved_log2(KEYS), grown);
+        let words = KEYS * (SLOT_WORDS + HOT_WORDS + COLD_WORDS) + KEYS.div_ceil(64) + (1 << grown);
+        assert!(words * WORD <= 256 * KEYS, "{} bytes a key", words * WORD / KEYS);
+    }
+
+    #[test]
+    fn what_is_reserved_fills_at_most_a_half() {
+        for secrets in [1, 256, 257, 7_168, 8_192, 8_193, 1 << 20, (1 << 20) + 1] {
+            let entries = 1 << reserved_log2(secrets);
+            assert!(secrets <= entries / 2, "{secrets} in {entries}");
+            assert!(entries == PAGE || secrets > entries / 4, "{secrets} in {entries}: half would do");
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::index::Index;
 use super::index_keeper::renew_index;
 use super::layout::{
     BUDGET_AT, CHUNK_SLOTS, COLD_WORDS, HOT_WORDS, MAGIC, SCOPES_AT, TENANT_WORDS, TENANTS_AT, VERSION, WORD, head,
+    index_log2,
 };
 use super::lock::suffixed;
 use super::slots::Slot;
@@ -45,7 +46,8 @@ pub(crate) fn adopt_or_make(path: &Path, options: &Options, identity: &Identity)
         }
     }
     let handed_over = old.as_ref().filter(|old| shares_pepper(old, options));
-    renew_index(&new, handed_over.map_or(Index(&[]), |old| old.editions().index()), 0)?;
+    let entries = handed_over.map_or(Index(&[]), |old| old.editions().index());
+    renew_index(&new, entries, index_log2(entries.entries().count()))?;
     finish_header(&new);
     drop(new);
     std::fs::rename(&beside, path).map_err(io_error(path))?;

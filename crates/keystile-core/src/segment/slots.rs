@@ -15,6 +15,7 @@ use crate::key_id::KeyId;
 use crate::record::State;
 use crate::scope::ScopeSet;
 use crate::sync::{AtomicU64, fence};
+use crate::usage::Presented;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// How often a reader looks again. Each time means that the writer has finished a change of this very slot within
@@ -50,8 +51,8 @@ impl Facts {
 pub(crate) enum Found {
     /// The slot does not hold the digest.
     Other,
-    /// It does: the key's standing, scopes, and when this very secret expires (wall time, ns).
-    Key(State, ScopeSet, u64),
+    /// It does: the key's standing, scopes, when this very secret expires (wall time, ns), and which of the two it is.
+    Key(State, ScopeSet, u64, Presented),
     /// The slot changed faster than it could be read.
     Torn,
 }
@@ -117,14 +118,14 @@ impl<'a> Slot<'a> {
     pub(crate) fn find(self, digest: &Digest) -> Found {
         let found = self.consistent(|view| {
             let expires_at = view.word(fact::EXPIRES_AT);
-            let until = if view.digest_at(fact::DIGEST).matches(digest) {
-                expires_at
+            let (until, presented) = if view.digest_at(fact::DIGEST).matches(digest) {
+                (expires_at, Presented::Current)
             } else if view.digest_at(fact::PREVIOUS).matches(digest) {
-                expires_at.min(view.word(fact::PREVIOUS_EXPIRES_AT))
+                (expires_at.min(view.word(fact::PREVIOUS_EXPIRES_AT)), Presented::Previous)
             } else {
                 return Found::Other;
             };
-            Found::Key(State(view.word(fact::STATE)), ScopeSet(view.word(fact::SCOPES)), until)
+            Found::Key(State(view.word(fact::STATE)), ScopeSet(view.word(fact::SCOPES)), until, presented)
         });
         found.unwrap_or(Found::Torn)
     }
@@ -230,8 +231,12 @@ mod tests {
             }
             let (old, new) = (slot.find(&Digest([1; 4])), slot.find(&Digest([5; 4])));
             match (old, new) {
-                (Found::Key(state, scopes, until), Found::Other) => assert_eq!((state.0, scopes.0, until), (1, 1, 1)),
-                (Found::Other, Found::Key(state, scopes, until)) => assert_eq!((state.0, scopes.0, until), (5, 5, 5)),
+                (Found::Key(state, scopes, until, _), Found::Other) => {
+                    assert_eq!((state.0, scopes.0, until), (1, 1, 1))
+                }
+                (Found::Other, Found::Key(state, scopes, until, _)) => {
+                    assert_eq!((state.0, scopes.0, until), (5, 5, 5))
+                }
                 _ => panic!("neither state after {died_before} stores"),
             }
             // The next writer reads one state too, and can go on.

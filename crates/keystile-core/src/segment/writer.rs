@@ -10,7 +10,7 @@ use super::making::adopt_or_make;
 use super::slots::{Facts, Slot};
 use super::{Result, SegmentError};
 use crate::bucket::Instant;
-use crate::digest::Pepper;
+use crate::digest::{Digest, Pepper};
 use crate::key_id::KeyId;
 use crate::lease;
 use crate::quota::Quota;
@@ -177,6 +177,9 @@ impl Writer {
     fn change(&mut self, slot: u32, before: &Facts, after: &Facts, now: Instant) -> Result<()> {
         self.index.make_room(after, slot, now)?;
         self.catalogue.restate(slot, before.state, after.state, now, || self.writable_slot(slot).write(after));
+        if !after.digest.matches(&before.digest) {
+            self.segment.counts().rotated(slot);
+        }
         self.index.point(after, slot)?;
         for old in before.secrets() {
             if !after.secrets().any(|new| new.matches(&old)) {
@@ -260,6 +263,12 @@ impl Writer {
         let counts = self.segment.counts();
         let read = |slot| (self.segment.slot(slot).id(), counts.usage(slot));
         counts.unmark(self.segment.used()).into_iter().map(read).collect()
+    }
+
+    /// The digest of a key's current secret as the gate knows it, which tells whose its `current_used_at_ms` is.
+    #[must_use]
+    pub fn digest_of(&self, id: &KeyId) -> Option<Digest> {
+        self.by_id.get(id).map(|slot| self.segment.slot(*slot).facts().digest)
     }
 
     /// Marks keys as changed again, after what [`Writer::drain`] gave could not be stored.

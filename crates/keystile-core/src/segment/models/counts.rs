@@ -4,7 +4,7 @@ use super::super::counts::Counts;
 use super::super::layout::{COLD_WORDS, HOT_WORDS, Layout};
 use crate::scope::{Scope, ScopeSet};
 use crate::sync::AtomicU64;
-use crate::usage::{Counter, Usage};
+use crate::usage::{Counter, Presented, Usage};
 use loom::thread;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ impl Area {
         let words = (0..COLD_AT + SLOTS * COLD_WORDS).map(|_| AtomicU64::new(0)).collect();
         let layout = Layout { dirty_at: 0, hot_at: HOT_AT, cold_at: COLD_AT, ..Layout::new(64) };
         let area = Self(Arc::new((words, layout)));
-        area.counts().count(0, Counter::Allowed, None, 1);
+        area.counts().count(0, Presented::Current, Counter::Allowed, None, 1);
         area
     }
 
@@ -52,7 +52,9 @@ fn check_against_flusher(checks: &'static [&'static [u32]], expected: [u64; SLOT
         .iter()
         .map(|slots| {
             let area = area.clone();
-            thread::spawn(move || slots.iter().for_each(|slot| area.counts().count(*slot, Counter::Allowed, None, 2)))
+            thread::spawn(move || {
+                slots.iter().for_each(|slot| area.counts().count(*slot, Presented::Current, Counter::Allowed, None, 2))
+            })
         })
         .collect();
     let mut drained = [Usage::default(); SLOTS];
@@ -82,10 +84,10 @@ pub(super) fn one_word() {
 
 fn use_scopes(before: &[Scope], at_once: &[Scope], flushes_meanwhile: bool) {
     let area = Area::new();
-    before.iter().for_each(|scope| area.counts().count(0, Counter::Allowed, Some(*scope), 1));
+    before.iter().for_each(|scope| area.counts().count(0, Presented::Current, Counter::Allowed, Some(*scope), 1));
     let start = |scope: &Scope| {
         let (area, scope) = (area.clone(), *scope);
-        thread::spawn(move || area.counts().count(0, Counter::Allowed, Some(scope), 2))
+        thread::spawn(move || area.counts().count(0, Presented::Current, Counter::Allowed, Some(scope), 2))
     };
     let checks: Vec<_> = at_once.iter().map(start).collect();
     let mut stored = ScopeSet::default();
