@@ -38,7 +38,7 @@ demo: $(READY) ## Run everything with sample data: PORT, DATA and WORKERS may be
 test: $(READY) $(BROWSER_READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
 	cargo test --package keystile-core
 	RUSTFLAGS="$(RUSTFLAGS) --cfg loom" cargo test --package keystile-core --profile models --lib models::
-	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 soak: $(READY) ## Run the fault tests in their long form: SEEDS from SEED on, and SECONDS of fault after fault
 	$(BIN)/pytest tests/faults --long --timeout=0 --seed=$(SEED) --seeds=$(SEEDS) --seconds=$(SECONDS) $(PYTEST_ARGS)

@@ -32,6 +32,7 @@ __all__ = [
     "ScopeSetting",
     "Settings",
     "TierSetting",
+    "check_prefix",
     "decode",
     "default_data",
     "encode",
@@ -219,6 +220,13 @@ def redact_url(url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{user}{at}{host}", query=query))
 
 
+def check_prefix(prefix: str) -> str:
+    """The prefix as it is; SettingsError for one that no secret can have."""
+    if not _PREFIX.fullmatch(prefix):
+        raise SettingsError("prefix must be a small letter, then up to 15 small letters, digits or '_'")
+    return prefix
+
+
 def segment_path(settings: Settings) -> Path:
     """Where the shared memory of this data folder's gate lies; the folder is named after the user."""
     if settings.segment is not None:
@@ -249,8 +257,7 @@ def _to_path(kind: type, value: object) -> Path:
 
 
 def _check_text(settings: Settings) -> None:
-    if not _PREFIX.fullmatch(settings.prefix):
-        raise SettingsError("prefix must be a small letter, then up to 15 small letters, digits or '_'")
+    check_prefix(settings.prefix)
     if not settings.host or any(c.isspace() or not c.isprintable() for c in settings.host):
         raise SettingsError("host must be an address or a name to listen on")
     url = settings.database_url

@@ -29,6 +29,7 @@ COMMANDS = {
     "advice": "keystile.cli.advice",
     "audit": "keystile.cli.audit",
     "check": "keystile.cli.check",
+    "scan": "keystile.cli.scan.command",
     "db": "keystile.cli.db",
     "config": "keystile.cli.config",
     "doctor": "keystile.cli.doctor.command",

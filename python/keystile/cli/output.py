@@ -22,6 +22,16 @@ def print_json(document: object) -> None:
     click.echo("".join(escape(char) if char != "\n" and is_unsafe(char) else char for char in text))
 
 
+def print_json_line(document: object) -> None:
+    """One of many JSON documents on stdout, each on a line of its own, escaped in the same way."""
+    click.echo(safe(json.dumps(document, ensure_ascii=not _speaks_unicode())))
+
+
+def print_line(text: str) -> None:
+    """A line of text on stdout, for what comes one at a time."""
+    click.echo(safe(text))
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on stdout; into a pipe its lines are never cut or wrapped. None shows as "-"."""
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -1,0 +1,1 @@
+"""`keystile scan`: finds leaked secrets in files, streams and git histories."""
