@@ -6,7 +6,7 @@ import itertools
 import logging
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from keystile import Decision
@@ -129,11 +129,12 @@ class Envelope:
     """Gives every answer a request id and the common headers, and every crash a problem for an answer.
 
     The id stands in `scope["state"]["request_id"]` for whoever answers. A header that the inner application
-    sets itself is left alone.
+    sets itself is left alone. `answered` is told the status of each answer.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, answered: Callable[[int], None]) -> None:
         self._app = app
+        self._answered = answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI, for HTTP only."""
@@ -151,6 +152,7 @@ class Envelope:
                 if b"x-request-id" not in present:
                     headers.append((b"x-request-id", identity))
                 message["headers"] = headers
+                self._answered(message["status"])
             await send(message)
 
         try:
