@@ -12,6 +12,7 @@ from typing import NamedTuple
 from keystile import Decision
 from keystile.asgi import ASGIApp, ASGIScope, Message, Receive, Send
 from keystile.hub.errors import BodyTooLarge
+from keystile.logs import REQUEST_ID
 from keystile.problems import CONTENT_TYPE, PROBLEMS, problem
 
 Scope = ASGIScope
@@ -140,6 +141,7 @@ class Envelope:
         """ASGI, for HTTP only."""
         identity = request_id(scope)
         scope.setdefault("state", {})["request_id"] = identity.decode()
+        told = REQUEST_ID.set(identity.decode())
         started = False
 
         async def send_sealed(message: Message) -> None:
@@ -162,5 +164,7 @@ class Envelope:
         except Exception:
             if started:
                 raise
-            logger.exception("request %s failed", identity.decode())
+            logger.exception("the request failed")
             await respond_problem(send_sealed, "internal_error", scope=scope)
+        finally:
+            REQUEST_ID.reset(told)

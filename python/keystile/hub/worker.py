@@ -42,7 +42,7 @@ def main() -> int:
     except KeystileError as error:
         print(f"keystile worker: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
         return 1
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.log_format, "worker")
     # Its messages of starting and stopping are the supervisor's business.
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.root.level))
     config = uvicorn.Config(
