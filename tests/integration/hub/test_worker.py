@@ -74,6 +74,7 @@ async def test_a_line_of_the_log_names_its_request(world: World) -> None:
     async with worker(encode(settings)) as (process, url):
         headers = {"Authorization": f"Bearer {world.secret}", "X-Request-Id": "asked-by-a-test"}
         async with httpx.AsyncClient(base_url=url, headers=headers, timeout=20) as client:
+            assert (await client.get("/healthz")).status_code == 200
             # Between two tries to connect, which are half a second apart, requests fail without a line.
             until_s = time.monotonic() + 1
             while time.monotonic() < until_s:
