@@ -72,6 +72,8 @@ HUB: Mapping[str, Problem] = MappingProxyType(
         "operator_exists": Problem(409, "Operator exists", "Somebody signs in with that address already."),
         "operator_disabled": Problem(409, "Operator disabled", "The operator is disabled; enable them first."),
         "last_owner": Problem(409, "Last owner", "A tenant keeps at least one owner; make another one first."),
+        "too_many_webhooks": Problem(409, "Too many webhooks", "A tenant has 20 webhooks at most; remove one first."),
+        "webhook_disabled": Problem(409, "Webhook disabled", "The webhook is disabled; enable it first."),
         "body_too_large": Problem(413, "Body too large", "The body is larger than this server accepts."),
         "unsupported_media_type": Problem(
             415, "Unsupported media type", "Send the body as application/json, not encoded."

@@ -40,6 +40,11 @@ from keystile.hub.sessions.service import SignIn
 from keystile.hub.tenants.controller import TenantsController
 from keystile.hub.usage.controller import UsageController
 from keystile.hub.verify import Verifier
+from keystile.hub.webhooks.addresses import Reach
+from keystile.hub.webhooks.controller import WebhooksController
+from keystile.hub.webhooks.courier import Courier
+from keystile.hub.webhooks.sender import Sender
+from keystile.hub.webhooks.vault import Vault
 from keystile.hub.wire import ASGIApp
 from keystile.settings import Settings, pepper_bytes, segment_path
 
@@ -58,15 +63,18 @@ def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
     attachment = Attachment(gate, path=segment_path(settings))
     proxies = TrustedProxies(settings.trusted_proxies)
     database = Database(settings.database_url)
-    pepper = pepper_bytes(settings)[0]
+    peppers = pepper_bytes(settings)
     hub = Hub(
         settings=settings,
         attachment=attachment,
         database=database,
-        issuer=Issuer(settings.prefix, pepper),
-        sign_in=SignIn(database, pepper),
+        issuer=Issuer(settings.prefix, peppers[0]),
+        sign_in=SignIn(database, peppers[0]),
+        vault=Vault(peppers),
+        reach=Reach(settings.webhook_networks),
     )
-    api = _api(hub)
+    courier = Courier(settings.database_url, database, hub.vault, Sender(hub.reach))
+    api = _api(hub, courier)
     # Litestar spells the ASGI types out as typed dictionaries.
     inner = cast("ASGIApp", api)
 
@@ -91,7 +99,7 @@ def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
     )
 
 
-def _api(hub: Hub) -> Litestar:
+def _api(hub: Hub, courier: Courier) -> Litestar:
     """The management API. Who may call it is the gate's to say, in front of it."""
     return Litestar(
         route_handlers=[
@@ -102,11 +110,12 @@ def _api(hub: Hub) -> Litestar:
             TenantsController,
             OperatorsController,
             AuditController,
+            WebhooksController,
         ],
         dependencies={"hub": Provide(lambda: hub, sync_to_thread=False)},
         exception_handlers={Exception: cast("ExceptionHandler[Exception]", answer)},
         guards=[check_query],
-        lifespan=[lambda _: _database(hub.database)],
+        lifespan=[lambda _: _database(hub.database), lambda _: _running(courier)],
         logging_config=None,
         openapi_config=OPENAPI,
         request_class=HubRequest,
@@ -124,3 +133,14 @@ async def _database(database: Database) -> AsyncIterator[None]:
         yield
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def _running(courier: Courier) -> AsyncIterator[None]:
+    """Deliver for as long as the Hub answers."""
+    task = asyncio.create_task(courier.run(), name="courier")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})

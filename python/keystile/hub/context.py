@@ -20,6 +20,8 @@ from keystile.hub.rights import check_change
 from keystile.hub.secrets import Issuer
 from keystile.hub.sessions.service import SignIn
 from keystile.hub.waits import Commit, Confirmation, until_applied, until_confirmed, without_machines
+from keystile.hub.webhooks.addresses import Reach
+from keystile.hub.webhooks.vault import Vault
 from keystile.settings import Settings
 from keystile.store import feed, receipts
 from keystile.store.pool import Connection
@@ -43,13 +45,23 @@ class Hub:
     """The parts that the composition root put together."""
 
     def __init__(
-        self, *, settings: Settings, attachment: Attachment, database: Database, issuer: Issuer, sign_in: SignIn
+        self,
+        *,
+        settings: Settings,
+        attachment: Attachment,
+        database: Database,
+        issuer: Issuer,
+        sign_in: SignIn,
+        vault: Vault,
+        reach: Reach,
     ) -> None:
         self.settings = settings
         self.attachment = attachment
         self.database = database
         self.issuer = issuer
         self.sign_in = sign_in
+        self.vault = vault
+        self.reach = reach
 
     @asynccontextmanager
     async def reading(self, request: HubRequest) -> AsyncIterator[Call]:

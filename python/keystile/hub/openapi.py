@@ -36,6 +36,14 @@ from keystile.hub.usage.outcomes import MEDIA_TYPE as NDJSON
 from keystile.hub.usage.outcomes import Outcome, OutcomesTaken
 from keystile.hub.usage.schemas import UsageList
 from keystile.hub.verify import Verdict, Verify
+from keystile.hub.webhooks.schemas import (
+    CreateWebhook,
+    DeliveryPage,
+    IssuedWebhook,
+    RotateWebhook,
+    UpdateWebhook,
+    WebhookPage,
+)
 from keystile.hub.wire import Receive, Scope, Send, respond
 from keystile.problems import CONTENT_TYPE, PROBLEMS
 from keystile.store.records import KeyUsage
@@ -55,7 +63,10 @@ _SCHEMAS = (
     ChangedKey,
     CreateKey,
     CreateTenant,
+    CreateWebhook,
+    DeliveryPage,
     IssuedKey,
+    IssuedWebhook,
     KeyPage,
     KeyUsage,
     OperatorLink,
@@ -65,15 +76,18 @@ _SCHEMAS = (
     RevokeKey,
     RotatedKey,
     RotateKey,
+    RotateWebhook,
     ScopeList,
     TenantPage,
     TierList,
     UpdateKey,
     UpdateOperator,
     UpdateTenant,
+    UpdateWebhook,
     UsageList,
     Verdict,
     Verify,
+    WebhookPage,
 )
 _REFERENCE = "#/components/schemas/{name}"
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
