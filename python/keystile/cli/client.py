@@ -98,6 +98,10 @@ class Client:
         query = {"wait": "confirmed"} if wait else None
         return _object(self._send(method, path, body=body, query=query, patient=wait))
 
+    def delete(self, path: str) -> None:
+        """Remove what is at `path`."""
+        self._send("DELETE", path)
+
     def decide(self, body: object) -> dict[str, Any]:
         """Ask `/v1/verify`, which answers also with a refusal, and needs no Hub key."""
         return _object(self._send("POST", "/v1/verify", body=body))

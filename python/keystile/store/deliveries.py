@@ -19,6 +19,9 @@ CHANNEL: Final = "keystile_webhooks"
 KEPT_S: Final = 30 * 86_400.0
 """How long a delivery is kept after its end."""
 
+GIVEN_UP: Final = "The webhook was disabled."
+"""Why what waited for a webhook that was disabled is not delivered."""
+
 _Place = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
@@ -97,9 +100,9 @@ async def failed(
     )
 
 
-async def give_up(conn: Connection, webhook_id: str, reason: str) -> None:
-    """Give up all that waits for a webhook, which the caller holds."""
-    await conn.execute(sql("delivery_give_up"), webhook_id, reason)
+async def give_up(conn: Connection, webhook_id: str) -> None:
+    """Give up all that waits for a webhook that is, or was, disabled; the caller holds it."""
+    await conn.execute(sql("delivery_give_up"), webhook_id, GIVEN_UP)
 
 
 async def test(conn: Connection, webhook_id: str, tenant: str | None) -> DeliveryRow | None:
@@ -136,5 +139,5 @@ async def page(
 
 
 async def prune(conn: Connection, kept_s: float = KEPT_S) -> None:
-    """Forget what ended longer ago, and what is of no webhook any more."""
-    await conn.execute(sql("delivery_prune"), kept_s)
+    """Forget what ended longer ago, and what is of no webhook any more; give up what is of a disabled one."""
+    await conn.execute(sql("delivery_prune"), kept_s, GIVEN_UP)

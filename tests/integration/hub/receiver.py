@@ -33,13 +33,13 @@ class Received(NamedTuple):
 class Receiver:
     """Listens on a port of its own; `behave` says which status a request gets, None: it was answered already."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.secrets: list[str] = []
         """Every signature must be one of each of these secrets."""
         self.received: list[Received] = []
         self.faults: list[str] = []
         self.behave: Behave = lambda *_: 204
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 

@@ -42,7 +42,7 @@ def _complaint(url: str, reach: Reach) -> str | None:
         host = target.raw_host.decode("ascii").strip("[]")
     except (httpx.InvalidURL, UnicodeError, ValueError):
         host = ""
-    if not host or target.port == 0:
+    if not host or (target.port is not None and not 0 < target.port <= 65_535):
         return "This is not a URL."
     return _wrong_part(url, target, reach) or (None if _may_be(host, reach) else "This address may not be reached.")
 

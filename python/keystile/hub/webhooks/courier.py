@@ -138,4 +138,8 @@ class Courier:
             status = await self._sender.post(claim.url, headers, body)
         except Unsent as error:
             return outcome.Result(None, str(error))
+        except Exception:
+            # Counted as any failure, or it would be tried without end.
+            logger.exception("delivery %s could not be attempted", claim.id)
+            return outcome.Result(None, "It could not be sent.")
         return outcome.Result(status, None if 200 <= status < 300 else f"The answer was {status}.")

@@ -65,7 +65,7 @@ async def _disable(connection: Connection, claim: Claim, reason: str) -> None:
         disabled=True,
         disabled_reason=reason,
     )
-    await deliveries.give_up(connection, row.id, "The webhook was disabled.")
+    await deliveries.give_up(connection, row.id)
     await audit.write(
         connection,
         actor=ACTOR,

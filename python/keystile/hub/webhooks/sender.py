@@ -40,7 +40,10 @@ class Sender:
 
     async def post(self, url: str, headers: Headers, body: bytes) -> int:
         """The status of the answer. Unsent if there was none in time."""
-        target = httpx.URL(url)
+        try:
+            target = httpx.URL(url)
+        except httpx.InvalidURL:
+            raise Unsent("This is not a URL.") from None
         try:
             async with asyncio.timeout(self._timeout_s):
                 addresses = await self._addresses(target)

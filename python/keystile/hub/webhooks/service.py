@@ -19,8 +19,6 @@ from keystile.store.deliveries import DeliveryRow
 from keystile.store.pool import Connection
 from keystile.store.webhooks import WebhookRow
 
-_GIVEN_UP = "The webhook was disabled."
-
 
 async def create(
     connection: Connection, caller: Caller, asked: CreateWebhook, vault: Vault, reach: Reach
@@ -91,8 +89,9 @@ async def update(
     )
     if changed is None:
         raise NotFound
-    if disabled and not row.disabled:
-        await deliveries.give_up(connection, row.id, _GIVEN_UP)
+    if disabled != row.disabled:
+        # Enabling too: what was written while it was just being disabled is old by now.
+        await deliveries.give_up(connection, row.id)
     await _tell(connection, caller, "webhook.update", row, **detail)
     return changed
 
