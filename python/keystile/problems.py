@@ -62,6 +62,7 @@ HUB: Mapping[str, Problem] = MappingProxyType(
         "sign_in_refused": Problem(401, "Not signed in", "The address or the password is wrong."),
         "cross_site": Problem(403, "Another site", "A session is taken only from the console's own pages."),
         "role_refused": Problem(403, "Beyond your role", "Your role does not allow this."),
+        "bad_signature": Problem(403, "Not signed", "This is not signed by anybody who is believed here."),
         "home_only": Problem(403, "Home tenant only", "Only the home tenant may do this."),
         "not_found": Problem(404, "Not found", "There is nothing here by that name."),
         "method_not_allowed": Problem(405, "Method not allowed", "This address does not take that method."),
@@ -88,6 +89,9 @@ HUB: Mapping[str, Problem] = MappingProxyType(
             "Changed, not confirmed",
             "The change is made, and gates apply it as always; but the database was lost before each had said so."
             " Asking again is safe.",
+        ),
+        "signing_keys_unavailable": Problem(
+            503, "Signatures cannot be checked", "The keys that reports are signed with cannot be had; try again."
         ),
         "database_unavailable": Problem(
             503, "Database unavailable", "The database cannot be used at the moment; try again."

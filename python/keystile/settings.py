@@ -121,6 +121,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Networks whose `X-Forwarded-For` is believed; "unix" means any peer on a Unix socket."""
     webhook_networks: tuple[str, ...] = ()
     """Private networks that webhooks may reach, over plain HTTP too."""
+    leaks_keys_url: str | None = None
+    """Where the keys are listed that sign reports of leaked secrets; none: no such reports are taken."""
     max_body_bytes: int = 65_536
     """The largest request body that the Hub reads."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -267,6 +269,9 @@ def _check_text(settings: Settings) -> None:
         raise SettingsError("database_url must start with postgresql://")
     if settings.url is not None and not settings.url.startswith(("http://", "https://")):
         raise SettingsError("url must start with http:// or https://")
+    leaks = settings.leaks_keys_url
+    if leaks is not None and not leaks.startswith(("https://", "http://127.0.0.1:")):
+        raise SettingsError("leaks_keys_url must start with https://")
     proxies = [proxy for proxy in settings.trusted_proxies if proxy != UNIX_PEER]
     _check_networks("trusted_proxies", proxies, "networks like 10.0.0.0/8, or 'unix'")
     _check_networks("webhook_networks", settings.webhook_networks, "networks like 10.0.0.0/8")

@@ -107,7 +107,7 @@ def update(
 ) -> None:
     """Change a webhook; --event replaces all events."""
     given = {"url": target, "events": list(events) or None, "note": note_, "disabled": disabled}
-    body = {name: value for name, value in given.items() if value is not None}
+    body: dict[str, object] = {name: value for name, value in given.items() if value is not None}
     if not body:
         raise click.UsageError("Nothing to change: give at least one option.")
     if note_ == "":

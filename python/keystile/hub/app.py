@@ -30,6 +30,8 @@ from keystile.hub.errors import DatabaseUnavailable
 from keystile.hub.front import Front
 from keystile.hub.health import Health
 from keystile.hub.keys.controller import KeysController
+from keystile.hub.keys.self_revoke import SelfRevoke
+from keystile.hub.leaks.endpoint import Leaks
 from keystile.hub.openapi import OPENAPI, Description
 from keystile.hub.operators.controller import OperatorsController
 from keystile.hub.problems import answer
@@ -92,6 +94,8 @@ def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
         api=Door(inner, guard(inner, HUB_SCOPE), proxies),
         console=create_console(hub, proxies),
         authz=Authz(attachment, proxies),
+        self_revoke=SelfRevoke(hub, proxies),
+        leaks=Leaks(hub),
         verifier=Verifier(attachment, proxies, settings.max_body_bytes),
         health=Health(attachment, database),
         description=Description(api),

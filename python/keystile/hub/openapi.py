@@ -29,6 +29,8 @@ from keystile.hub.keys.schemas import (
     RotateKey,
     UpdateKey,
 )
+from keystile.hub.keys.self_revoke import SelfRevoked
+from keystile.hub.leaks.service import Label, Report
 from keystile.hub.operators.schemas import AddOperator, OperatorLink, OperatorPage, UpdateOperator
 from keystile.hub.sessions.cookies import SESSION
 from keystile.hub.tenants.schemas import CreateTenant, TenantPage, UpdateTenant
@@ -69,15 +71,18 @@ _SCHEMAS = (
     IssuedWebhook,
     KeyPage,
     KeyUsage,
+    Label,
     OperatorLink,
     OperatorPage,
     Outcome,
     OutcomesTaken,
+    Report,
     RevokeKey,
     RotatedKey,
     RotateKey,
     RotateWebhook,
     ScopeList,
+    SelfRevoked,
     TenantPage,
     TierList,
     UpdateKey,
