@@ -39,7 +39,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Client:
-    """One Hub and, unless `anonymous`, one key, by default the Hub key. Failures are `CommandError` with an exit code."""
+    """One Hub and, unless `anonymous`, a key: the Hub key by default. Failures are `CommandError` with an exit code."""
 
     def __init__(self, settings: Settings, *, anonymous: bool = False, key: str | None = None) -> None:
         # httpx takes longer to import than most commands take to run; --help and completion never need it.

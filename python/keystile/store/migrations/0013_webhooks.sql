@@ -93,12 +93,15 @@ RETURN jsonb_build_object('type', event, 'timestamp', webhook_time(statement_tim
 
 CREATE FUNCTION webhook_tell() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO webhook_deliveries (webhook_id, tenant, key_id, event, payload)
-    SELECT w.id, w.tenant, NEW.id, TG_ARGV[0], webhook_payload(TG_ARGV[0], NEW)
-    FROM webhooks w
-    WHERE w.tenant = NEW.tenant AND NOT w.disabled AND TG_ARGV[0] = ANY (w.events) ORDER BY w.id;
-    IF FOUND THEN
-        PERFORM pg_notify('keystile_webhooks', '');
+    -- Asked first, because beginning to write costs more than finding out that there is nothing to.
+    IF EXISTS (SELECT FROM webhooks w WHERE w.tenant = NEW.tenant) THEN
+        INSERT INTO webhook_deliveries (webhook_id, tenant, key_id, event, payload)
+        SELECT w.id, w.tenant, NEW.id, TG_ARGV[0], webhook_payload(TG_ARGV[0], NEW)
+        FROM webhooks w
+        WHERE w.tenant = NEW.tenant AND NOT w.disabled AND TG_ARGV[0] = ANY (w.events) ORDER BY w.id;
+        IF FOUND THEN
+            PERFORM pg_notify('keystile_webhooks', '');
+        END IF;
     END IF;
     RETURN NULL;
 END $$;

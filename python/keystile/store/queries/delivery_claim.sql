@@ -2,10 +2,17 @@
 -- and gives them to the caller for $4 seconds. Who has not reported by then is taken for dead.
 -- Guarantee: no other caller gets them meanwhile, and of one webhook and key only the first that waits is ever given;
 -- one behind it is put off until the first is due, or for two seconds while an attempt at the first is being made.
--- Cost: a probe for each webhook, and one row for each delivery found; nothing is waited for.
-WITH due AS (
+-- Cost: probes for each webhook for which something waits, and one row for each delivery taken; nothing is waited for.
+WITH RECURSIVE found (id) AS (
+    (SELECT webhook_id FROM webhook_deliveries WHERE status = 'waiting' ORDER BY webhook_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT webhook_id FROM webhook_deliveries WHERE status = 'waiting' AND webhook_id > found.id
+            ORDER BY webhook_id LIMIT 1)
+    FROM found WHERE found.id IS NOT NULL
+), due AS (
     SELECT d.id, d.seq, d.webhook_id, d.key_id
-    FROM (SELECT id FROM webhooks WHERE NOT disabled AND id <> ALL ($3::text[]) ORDER BY random()) w
+    FROM (SELECT id FROM webhooks JOIN found USING (id)
+          WHERE NOT disabled AND id <> ALL ($3::text[]) ORDER BY random()) w
     CROSS JOIN LATERAL (
         SELECT id, seq, webhook_id, key_id FROM webhook_deliveries
         WHERE webhook_id = w.id AND status = 'waiting' AND due_at <= statement_timestamp()

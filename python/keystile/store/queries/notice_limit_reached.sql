@@ -1,6 +1,6 @@
 -- Tells webhooks of `key.limit_reached` of their tenants' keys that were refused for want of a token today, or
--- yesterday after it was last looked for. Guarantee: once for each webhook, key and UTC date, none of which lies before the
--- webhook. Cost: for each such webhook two probes for each key of its tenant.
+-- yesterday after it was last looked for. Guarantee: once for each webhook, key and UTC date, none of which lies before
+-- the webhook. Cost: for each such webhook two probes for each key of its tenant.
 WITH found AS (
     SELECT w.id AS webhook_id, k.id AS key_id, d.date, d.rate_limited
     FROM webhooks w
