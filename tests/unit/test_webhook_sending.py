@@ -195,7 +195,7 @@ async def test_a_bad_answer_is_none(sender: Sender, answer: bytes | Streams, why
 @pytest.mark.parametrize("answer", [_slow_head, _silence])
 async def test_who_does_not_answer_in_time_has_not_answered(hasty: Sender, answer: Streams) -> None:
     async with server(answer) as (port, _):
-        with pytest.raises(Unsent, match="within 0.5 seconds"):
+        with pytest.raises(Unsent, match=r"within 0\.5 seconds"):
             await hasty.post(f"http://127.0.0.2:{port}/", [], b"{}")
 
 
