@@ -21,6 +21,7 @@ pub mod decision;
 pub mod digest;
 pub mod gate;
 pub mod headers;
+pub mod imported;
 pub mod key_id;
 pub mod lease;
 pub mod quota;

@@ -29,6 +29,7 @@ from keystile.hub.demo.products import products
 from keystile.hub.errors import DatabaseUnavailable
 from keystile.hub.front import Front
 from keystile.hub.health import Health
+from keystile.hub.imports.controller import ImportsController
 from keystile.hub.keys.controller import KeysController
 from keystile.hub.openapi import OPENAPI, Description
 from keystile.hub.operators.controller import OperatorsController
@@ -58,12 +59,12 @@ def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
     attachment = Attachment(gate, path=segment_path(settings))
     proxies = TrustedProxies(settings.trusted_proxies)
     database = Database(settings.database_url)
-    pepper = pepper_bytes(settings)[0]
+    pepper, *retired = pepper_bytes(settings)
     hub = Hub(
         settings=settings,
         attachment=attachment,
         database=database,
-        issuer=Issuer(settings.prefix, pepper),
+        issuer=Issuer(settings.prefix, pepper, retired),
         sign_in=SignIn(database, pepper),
     )
     api = _api(hub)
@@ -96,6 +97,7 @@ def _api(hub: Hub) -> Litestar:
     return Litestar(
         route_handlers=[
             KeysController,
+            ImportsController,
             UsageController,
             AdviceController,
             CatalogueController,

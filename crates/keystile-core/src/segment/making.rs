@@ -117,7 +117,7 @@ fn hand_over_header(old: &Segment, new: &Segment) -> Result<()> {
     for word in [head::GATE_ID, head::GATE_ID + 1, head::FAILURE_KEY, head::FAILURE_KEY + 1] {
         copy(from, word, to, word, 1);
     }
-    for word in [head::WALL_OFFSET, head::OFFSET_SET_AT, SCOPES.used, TIERS.used, TENANTS.used] {
+    for word in [head::WALL_OFFSET, head::OFFSET_SET_AT, head::IMPORTED, SCOPES.used, TIERS.used, TENANTS.used] {
         copy(from, word, to, word, 1);
     }
     copy(old.counts_words(), 0, new.counts_words(), 0, BUDGET_AT + BUDGET_BUCKETS);

@@ -19,7 +19,7 @@ SELECT clock.epoch, clock.replica, clock_timestamp() AS now, clock.rev AS head,
        (SELECT min(at) FROM changes WHERE changes.rev = COALESCE(covered.last_rev, clock.rev)) AS stamp,
        COALESCE((SELECT min(rev) FROM changes), clock.rev + 1) AS oldest_rev,
        touched.ref, k.id, k.tenant, k.digest, k.previous_digest, k.previous_secret_expires_at, k.scopes, k.tier,
-       k.expires_at, k.disabled, k.revoked_at
+       k.expires_at, k.disabled, k.revoked_at, k.imported_as IS NOT NULL AS imported
 FROM clock
 CROSS JOIN covered
 LEFT JOIN touched ON true
