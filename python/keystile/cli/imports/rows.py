@@ -15,6 +15,7 @@ FIELDS = ("name", "scopes", "tier", "expires_at", "note", "tenant", "secret", "s
 """What a file may say of a key."""
 
 _BETWEEN_SCOPES = re.compile(r"[\s,;]+")
+_DIGITS = re.compile(r"[0-9]{1,16}")
 _FIRST_MS = 100_000_000_000
 """Larger numbers are taken for milliseconds; as seconds this is the year 5138."""
 
@@ -92,7 +93,7 @@ def _hide(said: dict[str, Any]) -> None:
 
 def _moment(value: Any) -> Any:
     """A Unix time in seconds or milliseconds as RFC 3339; anything else as it is, for the Hub to judge."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         return value

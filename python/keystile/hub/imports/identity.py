@@ -6,13 +6,14 @@ digest. Without this, an old file would bring back a secret that was rotated awa
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
-_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+_OURS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz")
 # A UUIDv7 of the year 1970: an id made here tells its time, and this one has none.
 _VERSION, _VARIANT = 7 << 76, 2 << 62
 _AFTER_VERSION, _AFTER_VARIANT = (1 << 12) - 1, (1 << 62) - 1
@@ -22,7 +23,8 @@ def key_id(digest: bytes) -> str:
     """The id of the key that is imported with this peppered digest. A hash of it, as an id is no secret."""
     mixed = int.from_bytes(hashlib.sha256(b"keystile import" + digest).digest()[:16])
     number = _VERSION | (mixed >> 64 & _AFTER_VERSION) << 64 | _VARIANT | mixed & _AFTER_VARIANT
-    return "key_" + "".join(_DIGITS[number >> shift & 31] for shift in range(125, -1, -5))
+    # 26 digits of 5 bits: two zeros in front of the number, and what stands behind it is cut off.
+    return "key_" + base64.b32encode((number << 6).to_bytes(17))[:26].translate(_OURS).decode()
 
 
 def fingerprint(

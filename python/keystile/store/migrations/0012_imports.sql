@@ -24,3 +24,22 @@ CREATE CONSTRAINT TRIGGER feed_key_changed AFTER UPDATE ON keys
           (NEW.tenant, NEW.scopes, NEW.tier, NEW.digest, NEW.previous_digest, NEW.previous_secret_expires_at,
            NEW.expires_at, NEW.disabled, NEW.revoked_at IS NULL, NEW.imported_as IS NULL))
     EXECUTE FUNCTION feed_key();
+
+-- As keys_fit_catalogue, but for all rows of a statement at once: two look-ups for each row were half the cost of an
+-- import. The catalogue's rows are locked in order before they are counted.
+CREATE FUNCTION keys_added_fit_catalogue() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM tiers WHERE name IN (SELECT tier FROM added) ORDER BY name FOR KEY SHARE;
+    IF EXISTS (SELECT FROM added WHERE NOT EXISTS (SELECT FROM tiers WHERE name = added.tier)) THEN
+        RAISE EXCEPTION 'there is no such tier' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    PERFORM 1 FROM scopes WHERE name IN (SELECT unnest(scopes) FROM added) ORDER BY name FOR KEY SHARE;
+    IF EXISTS (SELECT FROM (SELECT DISTINCT scopes FROM added) AS sets
+               WHERE (SELECT count(*) FROM scopes WHERE name = ANY (sets.scopes)) <> cardinality(sets.scopes)) THEN
+        RAISE EXCEPTION 'a scope is not in the catalogue, or is given twice' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+DROP TRIGGER keys_fit_catalogue_insert ON keys;
+CREATE TRIGGER keys_fit_catalogue_insert AFTER INSERT ON keys REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION keys_added_fit_catalogue();
