@@ -106,8 +106,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Learns what a writer before this one left, mends what it was changing when it died, and marks every counter as
-    /// not yet reported.
+    /// Learns what a writer before this one left, mends what it was changing, and marks every counter as not reported.
     fn adopt(&mut self) {
         for slot in 0..self.segment.used() {
             let found = self.writable_slot(slot);
@@ -242,6 +241,11 @@ impl Writer {
     /// Lets the gate go on deciding when its lease has run out. Only for who has told the database so.
     pub fn allow_stale(&self) {
         self.header().set(head::ALLOW_STALE, 1);
+    }
+
+    /// Lets the gate look for secrets that were made elsewhere, from now on: before the first put of such a key.
+    pub fn expect_imported(&self) {
+        self.header().set(head::IMPORTED, 1);
     }
 
     /// Shows that this writer still runs, to whoever waits to take its place.
