@@ -74,7 +74,16 @@ def envoy(folder: Path) -> list[str]:
     """The same for Envoy. Its limit of 200 ms is for a machine that does nothing else."""
     file = folder / "envoy.yaml"
     file.write_text(re.sub(r"timeout: 0\.2s", "timeout: 2s", file.read_text()))
-    return [str(executable("envoy")), "-c", "envoy.yaml", "--use-dynamic-base-id", "--concurrency", "2", "-l", "warning"]
+    return [
+        str(executable("envoy")),
+        "-c",
+        "envoy.yaml",
+        "--use-dynamic-base-id",
+        "--concurrency",
+        "2",
+        "-l",
+        "warning",
+    ]
 
 
 def haproxy(folder: Path) -> list[str]:
@@ -86,10 +95,9 @@ PROXIES: dict[str, Callable[[Path], list[str]]] = {"nginx": nginx, "caddy": cadd
 
 
 def _addressed(text: str, ports: dict[str, str]) -> str:
-    """With the ports where the documents say that they stand."""
-    return re.sub(
-        r"(127\.0\.0\.1:|port_value: )(8000|8080|9000)\b", lambda found: found[1] + ports[found[2]], text
-    )
+    """With the ports where the documents say that they stand, and a name of its own for HAProxy's inner listener."""
+    text = text.replace("abns@keystile", f"abns@keystile-{ports[OWN]}")
+    return re.sub(r"(127\.0\.0\.1:|port_value: )(8000|8080|9000)\b", lambda found: found[1] + ports[found[2]], text)
 
 
 def _free_port() -> int:
