@@ -1,4 +1,4 @@
-"""Real proxies with the files of `deploy/` as they stand: only addresses are put in, and Envoy's time limit is longer."""
+"""Real proxies with the files of `deploy` as they stand: addresses are put in, and a longer time limit for Envoy."""
 
 from __future__ import annotations
 
