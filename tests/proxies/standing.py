@@ -16,6 +16,7 @@ from tests.processes.serving import eventually
 from tests.proxies.programs import executable
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+ODD = Path(__file__).with_name("odd.conf")
 START_S = 30.0
 
 # The addresses that every file has, as the documents say: the proxy's own, Keystile's, and the application's.
@@ -37,6 +38,7 @@ http {{
     scgi_temp_path scgi;
     include keystile.conf;
     include site.conf;
+    include odd.conf;
 }}
 """
 _CADDY = """\
@@ -111,6 +113,8 @@ def standing(name: str, folder: Path, *, hub: str, application: str) -> Iterator
     """A proxy in front of an application, which asks a Hub; both by host and port."""
     port = _free_port()
     shutil.copytree(DEPLOY / name, folder)
+    if name == "nginx":
+        shutil.copy(ODD, folder)
     ports = {OWN: str(port), HUB: hub.rpartition(":")[2], APPLICATION: application.rpartition(":")[2]}
     for file in (path for path in folder.rglob("*") if path.is_file()):
         file.write_text(_addressed(file.read_text(), ports))

@@ -64,6 +64,11 @@ def test_hostile_credentials_are_refused(proxy: Proxy, issue: Issue, app: Applic
             continue  # Envoy takes an empty value for none, and leaves one key
         answer = Caller(proxy.port).ask(f"/api/tickets?key={good}", headers)
         assert answer.status in {400, 401}, what
+        # nginx refuses several by itself, and Envoy joins them and what has an underscore.
+        if proxy.name in {"caddy", "haproxy"}:
+            assert (answer.problem["code"] == "multiple_credentials") == (
+                len(headers) > 1 and what != "by another name"
+            )
     assert app.asked == []
     assert good not in proxy.log.read_text()
 
