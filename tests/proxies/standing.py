@@ -109,8 +109,10 @@ def _free_port() -> int:
 
 
 @contextmanager
-def standing(name: str, folder: Path, *, hub: str, application: str) -> Iterator[Proxy]:
-    """A proxy in front of an application, which asks a Hub; both by host and port."""
+def standing(
+    name: str, folder: Path, *, hub: str, application: str, change: Callable[[Path], object] = bool
+) -> Iterator[Proxy]:
+    """A proxy in front of an application, which asks a Hub; both by host and port. `change` may alter its files."""
     port = _free_port()
     shutil.copytree(DEPLOY / name, folder)
     if name == "nginx":
@@ -118,6 +120,7 @@ def standing(name: str, folder: Path, *, hub: str, application: str) -> Iterator
     ports = {OWN: str(port), HUB: hub.rpartition(":")[2], APPLICATION: application.rpartition(":")[2]}
     for file in (path for path in folder.rglob("*") if path.is_file()):
         file.write_text(_addressed(file.read_text(), ports))
+    change(folder)
     command, log = PROXIES[name](folder), folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
