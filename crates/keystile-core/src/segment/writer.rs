@@ -43,11 +43,11 @@ pub struct Options {
 
 /// The right to write a machine's segment, held as long as the value lives.
 pub struct Writer {
-    segment: Arc<Segment>,
+    pub(super) segment: Arc<Segment>,
     catalogue: CatalogueKeeper,
     index: IndexKeeper,
     by_id: HashMap<KeyId, u32>,
-    totals: Totals,
+    pub(super) totals: Totals,
     lock: Lock,
 }
 
@@ -271,11 +271,6 @@ impl Writer {
         let slots = counts.unmark(self.segment.used());
         self.totals.update(&self.segment, slots.iter().copied());
         slots.into_iter().map(|slot| (self.segment.slot(slot).id(), counts.usage(slot))).collect()
-    }
-
-    /// Brings what [`crate::Gate::decisions`] tells up to date. Costs grow with keys used since the last drain.
-    pub fn tally(&mut self) {
-        self.totals.update(&self.segment, self.segment.counts().marked(self.segment.used()));
     }
 
     /// The digest of a key's current secret as the gate knows it, which tells whose its `current_used_at_ms` is.

@@ -11,7 +11,7 @@ ALTER TABLE keys
     ADD CONSTRAINT keys_start_check CHECK (char_length(start) <= 8 AND (start <> '' OR imported_as IS NOT NULL)),
     ADD CONSTRAINT keys_last4_check CHECK (char_length(last4) = 4 OR (last4 = '' AND imported_as IS NOT NULL));
 
--- For an import, which must find a secret in use also where it is the one before a rotation.
+-- For imports and reports of leaks, which must find a secret also where it is the one before a rotation.
 CREATE INDEX keys_by_previous_digest ON keys (previous_digest) WHERE previous_digest IS NOT NULL;
 
 -- A gate must know that secrets of other shapes are in use.
