@@ -30,7 +30,7 @@ LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
 FIGURES := $(CURDIR)/.benchmarks/figures.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench pictures constant-time lint build lock clean setup
+.PHONY: help demo test soak bench pictures reference constant-time lint build lock clean setup
 .DELETE_ON_ERROR:
 
 help: ## Explain the targets
@@ -59,6 +59,9 @@ bench: $(BENCH_READY) ## Run the benchmarks: FULL=1 for the long form, REPORT=1 
 
 pictures: $(READY) $(BROWSER_READY) ## Draw docs/images: the console with sample data
 	$(BIN)/python -m tests.browser.pictures
+
+reference: $(READY) ## Write docs/reference: the Python API, the HTTP API and the commands, from the code
+	$(BIN)/python -m tools.reference
 
 constant-time: $(BENCH_READY) ## Test whether the time of a refusal tells how nearly a key was right
 	$(BIN)/python -m benchmarks.constant_time
