@@ -22,6 +22,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 # An absolute path is somebody else's file, and no reason to build anything.
 UV_NEEDED := $(filter .tools/bin/uv,$(UV))
 RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' 2>/dev/null)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 READY := .venv/.ready
 BENCH_READY := .venv/.bench-ready
 BROWSER_READY := .venv/.browser-ready
@@ -30,7 +31,7 @@ LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
 FIGURES := $(CURDIR)/.benchmarks/figures.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench pictures reference constant-time lint build lock clean setup
+.PHONY: help demo test soak bench pictures reference constant-time lint build sbom lock clean setup
 .DELETE_ON_ERROR:
 
 help: ## Explain the targets
@@ -80,6 +81,12 @@ lint: $(READY) ## Check style and types, change nothing
 build: $(READY) ## Build wheel and sdist into dist/; with SOURCE_DATE_EPOCH, the same bytes each time
 	$(UV) build --no-build-isolation --python $(BIN)/python --wheel
 	$(UV) build --no-build-isolation --python $(BIN)/python --sdist
+
+sbom: build ## Write the bills of materials into dist/: Python packages and crates, as CycloneDX
+	$(UV) venv --quiet --clear --python $(BIN)/python dist/.environment
+	$(UV) pip install --quiet --python dist/.environment/bin/python --require-hashes --requirement requirements/runtime.txt
+	$(UV) pip install --quiet --python dist/.environment/bin/python --no-deps dist/keystile-$(VERSION)-*.whl
+	$(BIN)/python -m tools.sbom dist/.environment/bin/python dist
 
 lock: $(UV_NEEDED) ## Write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes the newest versions
 	$(LOCK) pyproject.toml --group dev --output-file requirements/dev.txt

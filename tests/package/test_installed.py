@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
-from keystile.settings import Settings, segment_path
 from tests.package.building import ROOT, run
+from tests.package.programs import Program
 
 PROGRAM = ROOT / "tests/package/typing/program.py"
 IGNORE = re.compile(r"  # type: ignore\[([a-z-]+)\]")
@@ -54,30 +51,10 @@ def test_the_program_tells_its_version(installed: Path, tmp_path: Path) -> None:
     assert run(installed / "bin/keystile", "--version", folder=tmp_path) == "keystile 0.1.0\n"
 
 
-@pytest.fixture
-def served(installed: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """What `keystile serve --demo --json` of the installed program says when it is ready."""
-    data = tmp_path / "data"
-    command = [installed / "bin/keystile", "serve", "--demo", "--json", "--port", "0", "--data", data]
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=log, text=True)
-    try:
-        assert process.stdout is not None
-        text = process.stdout.read(1)
-        while not text.endswith("}\n"):
-            text += process.stdout.readline()
-            assert process.poll() is None, (tmp_path / "log").read_text()
-        yield json.loads(text)
-    finally:
-        process.terminate()
-        assert process.wait(60) == 0
-        for path in segment_path(Settings(data=data)).parent.glob(segment_path(Settings(data=data)).name + "*"):
-            path.unlink()
-
-
-def test_it_serves(served: dict[str, str]) -> None:
-    key = Path(served["operator_key_file"]).read_text().strip()
-    with httpx.Client(base_url=served["url"], headers={"Authorization": f"Bearer {key}"}) as client:
+def test_it_serves(served: Program, data: Path) -> None:
+    key = (data / "operator.key").read_text().strip()
+    url = served.says(r"Hub +(http://\S+)")
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client:
         assert client.get("/v1/keys").json()["items"]
         assert client.get("/api/tickets").status_code == 200
         assert "htmx" in client.get("/console/sign-in").text
