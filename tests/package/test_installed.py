@@ -28,8 +28,8 @@ gate.put(KeyRecord(new_key_id(), gate.digest(secret), scopes=["read"], tier="Sta
 print(gate.check(secret, gate.scope("read")).code, gate.check(mint()).code)
 """
 ALL = """
-import importlib, pkgutil, keystile
-extras = {"keystile.fastapi", "keystile.django"}
+import importlib, importlib.metadata, pkgutil, keystile
+extras = {f"keystile.{extra}" for extra in importlib.metadata.metadata("keystile").get_all("Provides-Extra")}
 found = [module.name for module in pkgutil.walk_packages(keystile.__path__, "keystile.")]
 for name in set(found) - extras:
     importlib.import_module(name)

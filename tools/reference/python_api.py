@@ -10,7 +10,7 @@ import griffe
 from tools.reference.markdown import block, code, page, table
 
 SOURCES = Path(__file__).parents[2] / "python"
-MODULES = ("", "asgi", "wsgi", "fastapi", "django", "litestar", "errors")
+MODULES = ("", "asgi", "wsgi", "fastapi", "django", "litestar", "prometheus", "otel", "errors")
 """The public modules; of each, what its `__all__` names."""
 
 INTRODUCTION = """\
