@@ -20,6 +20,15 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose/compose.yaml").
 CONTAINERFILE = (ROOT / "deploy/container/Containerfile").read_text()
 
 
+def test_it_serves(served: Program, data: Path) -> None:
+    key = (data / "operator.key").read_text().strip()
+    url = served.says(r"Hub +(http://\S+)")
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client:
+        assert client.get("/v1/keys").json()["items"]
+        assert client.get("/api/tickets").status_code == 200
+        assert "htmx" in client.get("/console/sign-in").text
+
+
 def test_children_report_to_no_service_manager(served: Program) -> None:
     """PostgreSQL knows the protocol too, and would be ready long before the gate is."""
     tree = parents()

@@ -7,10 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
-
 from tests.package.building import ROOT, run
-from tests.package.programs import Program
 
 PROGRAM = ROOT / "tests/package/typing/program.py"
 IGNORE = re.compile(r"  # type: ignore\[([a-z-]+)\]")
@@ -49,15 +46,6 @@ def test_every_module_finds_what_it_needs(installed: Path, tmp_path: Path) -> No
 
 def test_the_program_tells_its_version(installed: Path, tmp_path: Path) -> None:
     assert run(installed / "bin/keystile", "--version", folder=tmp_path) == "keystile 0.1.0\n"
-
-
-def test_it_serves(served: Program, data: Path) -> None:
-    key = (data / "operator.key").read_text().strip()
-    url = served.says(r"Hub +(http://\S+)")
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client:
-        assert client.get("/v1/keys").json()["items"]
-        assert client.get("/api/tickets").status_code == 200
-        assert "htmx" in client.get("/console/sign-in").text
 
 
 def type_checked(program: Path, installed: Path) -> str:
