@@ -17,6 +17,8 @@ EMAIL_CHARS = 254
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _OPERATOR_ID = re.compile(r"op_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_WEBHOOK_ID = re.compile(r"wh_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_DELIVERY_ID = re.compile(r"msg_[0-9a-f]{32}")
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -62,6 +64,20 @@ def operator_id(value: str) -> str:
     return value
 
 
+def webhook_id(value: str) -> str:
+    """The same, for a webhook."""
+    if _WEBHOOK_ID.fullmatch(value) is None:
+        raise NotFound
+    return value
+
+
+def delivery_id(value: str) -> str:
+    """The same, for a delivery of a webhook."""
+    if _DELIVERY_ID.fullmatch(value) is None:
+        raise NotFound
+    return value
+
+
 def new_tenant_id(faults: Faults, value: str) -> str:
     """The id for a new tenant."""
     if _TENANT_ID.fullmatch(value) is None:
@@ -97,6 +113,8 @@ def moment(faults: Faults, field: str, value: str | None) -> datetime | None:
 
 def has_controls(value: str, allowed: str = "") -> bool:
     """Whether there is a control character other than those allowed, or half of a surrogate pair."""
+    if value.isascii() and value.isprintable():
+        return False
     return any(c not in allowed and unicodedata.category(c) in {"Cc", "Cs"} for c in value)
 
 
