@@ -8,6 +8,22 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMa
 from os import PathLike
 from typing import Any, final
 
+__all__ = [
+    "Counters",
+    "Decision",
+    "Explained",
+    "Gate",
+    "KeyRecord",
+    "Scope",
+    "Writer",
+    "boottime",
+    "checksum_ok",
+    "digest",
+    "header_lines",
+    "mint",
+    "new_key_id",
+]
+
 def boottime() -> int:
     """Nanoseconds of `CLOCK_BOOTTIME`: the clock of leases and buckets."""
 

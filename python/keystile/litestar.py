@@ -28,6 +28,8 @@ from keystile._core import Gate
 from keystile.asgi import ASGIApp, ASGIScope, KeystileMiddleware, Receive, Send, is_preflight
 from keystile.attachment import Attachment, AttachmentsByScope
 
+__all__ = ["PUBLIC", "KeystilePlugin", "requires_scope"]
+
 _SCOPE_OPTION = "keystile_scope"
 _PUBLIC_OPTION = "keystile_public"
 

@@ -26,6 +26,8 @@ from keystile._core import Counters, Gate, boottime
 from keystile.attachment import Attachment
 from keystile.figures import FED_NS, FLUSHED_NS
 
+__all__ = ["GateCollector"]
+
 _SECOND_NS = 1_000_000_000
 _BLOCK_BYTES = 512
 

@@ -25,6 +25,7 @@ ELSEWHERE = {
         [f"docs/integrations/{proxy}.md" for proxy in PROXIES],
         "they put files into /etc and need a proxy that runs there; tests/proxies runs the same files",
     ),
+    "docs/install.md": "it installs into the system and starts containers; tests/package does what can be done without",
     "docs/operating.md": "agents of other machines need files in /etc; tests/processes and tests/faults run them",
 }
 """Why a page has blocks that are not run here, marked `elsewhere`."""
