@@ -1,6 +1,6 @@
--- Takes deliveries of all tenants that are due: at most $1, and of each webhook at most $2, less those that the caller has
--- under way ($4 of the webhook in $3), and gives them to the caller for $5 seconds. Who has not reported by then is taken
--- for dead.
+-- Takes deliveries of all tenants that are due: at most $1, and of each webhook at most $2, less those that the caller
+-- has under way ($4 of the webhook in $3), and gives them to the caller for $5 seconds. Who has not reported by then is
+-- taken for dead.
 -- Guarantee: no other caller gets them meanwhile, and of one webhook and key only the first that waits is ever given;
 -- one behind it is put off until the first is due, or for two seconds while an attempt at the first is being made.
 -- Cost: probes for each webhook for which something waits, and one row for each delivery taken; nothing is waited for.
