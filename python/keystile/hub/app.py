@@ -32,9 +32,11 @@ from keystile.hub.health import Health
 from keystile.hub.keys.controller import KeysController
 from keystile.hub.keys.self_revoke import SelfRevoke
 from keystile.hub.leaks.endpoint import Leaks
+from keystile.hub.metrics import Metrics
 from keystile.hub.openapi import OPENAPI, Description
 from keystile.hub.operators.controller import OperatorsController
 from keystile.hub.problems import answer
+from keystile.hub.reporting import Reporter
 from keystile.hub.requests import HubRequest, check_query
 from keystile.hub.secrets import Issuer
 from keystile.hub.sessions.door import Door
@@ -53,9 +55,9 @@ from keystile.settings import Settings, pepper_bytes, segment_path
 _FIRST_CONNECTION_S = 2.0
 
 
-def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
+def create_app(settings: Settings, gate: Gate | None = None, *, place: int = 0) -> ASGIApp:
     """The Hub as one ASGI application; `gate` defaults to this machine's shared one, which may
-    appear later: until then every decision is `gate_stale`.
+    appear later: until then every decision is `gate_stale`. `place` is its number among the workers.
 
     SettingsError without a `database_url` or a pepper. The database itself may be down: calls that need it
     then answer 503 until it is back.
@@ -75,8 +77,9 @@ def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
         vault=Vault(peppers),
         reach=Reach(settings.webhook_networks),
     )
+    reporter = Reporter(attachment, database, place)
     courier = Courier(settings.database_url, database, hub.vault, Sender(hub.reach))
-    api = _api(hub, courier)
+    api = _api(hub, reporter, courier)
     # Litestar spells the ASGI types out as typed dictionaries.
     inner = cast("ASGIApp", api)
 
@@ -98,12 +101,14 @@ def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
         leaks=Leaks(hub),
         verifier=Verifier(attachment, proxies, settings.max_body_bytes),
         health=Health(attachment, database),
+        metrics=Metrics(attachment, reporter),
+        reporter=reporter,
         description=Description(api),
         products=products({scope.name for scope in settings.scopes}, guard) if settings.demo else {},
     )
 
 
-def _api(hub: Hub, courier: Courier) -> Litestar:
+def _api(hub: Hub, reporter: Reporter, courier: Courier) -> Litestar:
     """The management API. Who may call it is the gate's to say, in front of it."""
     return Litestar(
         route_handlers=[
@@ -119,7 +124,7 @@ def _api(hub: Hub, courier: Courier) -> Litestar:
         dependencies={"hub": Provide(lambda: hub, sync_to_thread=False)},
         exception_handlers={Exception: cast("ExceptionHandler[Exception]", answer)},
         guards=[check_query],
-        lifespan=[lambda _: _database(hub.database), lambda _: _running(courier)],
+        lifespan=[lambda _: _database(hub.database), lambda _: reporter.running(), lambda _: _running(courier)],
         logging_config=None,
         openapi_config=OPENAPI,
         request_class=HubRequest,
