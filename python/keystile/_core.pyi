@@ -239,6 +239,13 @@ class Gate:
         """Requests refused because it was stale, since its segment was made."""
 
     @property
+    def outcomes(self) -> dict[str, int]:
+        """What became of the outcomes that proxies reported to its agent, since its segment was made.
+
+        `counted`, `passed_over` (no error, or no key), `unknown_key`, `malformed`, and `dropped` unread.
+        """
+
+    @property
     def wall_offset_ns(self) -> int:
         """Unix time minus boot time by which it judges expiry: the database's clock, never moving back."""
 
@@ -313,6 +320,14 @@ class Writer:
         revoked, disabled, expired), the times of the newest request with the current secret and with one before it, in
         Unix milliseconds (0: never), with the digest of the current one as the gate knows it, and the scopes with
         which requests passed since they were settled: one bit for each place in `scope_names`.
+        """
+
+    def count_outcomes(
+        self, ended: Sequence[tuple[str, int]], *, passed_over: int = 0, malformed: int = 0, dropped: int = 0
+    ) -> None:
+        """Add the statuses that requests of keys (by id) ended with to the keys' errors, and never to their requests.
+
+        Anything may stand in place of an id; it is an unknown key then. The others say what became of further reports.
         """
 
     def undrain(self, key_ids: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ from keystile.catalogue_settings import (
     check_tiers,
 )
 from keystile.errors import SettingsError
+from keystile.listening import listening_address
 from keystile.pepper import MAX_RETIRED, pepper_bytes, pepper_from_hex
 from keystile.settings_sources import Value, gather
 
@@ -109,6 +110,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How many dates of usage by day are kept."""
     outcome_dedupe_days: int = 2
     """How old a reported outcome may be, and how long its id is remembered."""
+    outcomes_listen: str | None = None
+    """Address and port where the agent hears from proxies how requests ended, by UDP and TCP; none: nowhere."""
+    outcomes_files: tuple[Path, ...] = ()
+    """Access logs that the agent follows for the same."""
     stale_policy: Literal["deny", "allow"] = "deny"
     """What a gate does when it cannot show that it is fresh."""
     capacity: int = 16_777_216
@@ -263,6 +268,8 @@ def _check_text(settings: Settings) -> None:
     url = settings.database_url
     if url is not None and not url.startswith(("postgresql://", "postgres://")):
         raise SettingsError("database_url must start with postgresql://")
+    if settings.outcomes_listen is not None:
+        listening_address("outcomes_listen", settings.outcomes_listen)
     if settings.url is not None and not settings.url.startswith(("http://", "https://")):
         raise SettingsError("url must start with http:// or https://")
     for proxy in settings.trusted_proxies:

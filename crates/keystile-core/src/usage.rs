@@ -27,6 +27,17 @@ pub(crate) enum Counter {
     Expired,
 }
 
+impl Counter {
+    /// Where a status counts that an application answered with; `None` if it is no error.
+    pub(crate) const fn of_error(status: u16) -> Option<Self> {
+        match status {
+            400..=499 => Some(Self::AppClientErrors),
+            500..=599 => Some(Self::AppServerErrors),
+            _ => None,
+        }
+    }
+}
+
 /// Which of a key's two secrets a request presented.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Presented {

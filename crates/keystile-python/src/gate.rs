@@ -12,6 +12,7 @@ use keystile_core::{Credential, Quota, SegmentError, Writer, lease};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -231,6 +232,11 @@ impl Gate {
     #[getter]
     fn stale_refusals(&self) -> u64 {
         self.inner.stale_refusals()
+    }
+
+    #[getter]
+    fn outcomes(&self) -> HashMap<&'static str, u64> {
+        self.inner.outcomes().by_name().into()
     }
 
     #[getter]

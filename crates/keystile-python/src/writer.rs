@@ -5,7 +5,7 @@ use crate::keys::{id_of, pepper_of, prefix_of};
 use crate::record::KeyRecord;
 use crate::{clock, errors};
 use keystile_core::bucket::Instant;
-use keystile_core::segment::{Identity, Options};
+use keystile_core::segment::{Identity, Options, Outcomes};
 use keystile_core::{Digest, KeyId, ScopeSet, SegmentError, Usage};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -165,6 +165,23 @@ impl Writer {
         self.with(py, |writer| {
             let with_digest = |(id, usage)| Some(tuple_of(&id, &usage, writer.digest_of(&id)?));
             Ok(writer.drain().into_iter().filter_map(with_digest).collect())
+        })
+    }
+
+    #[pyo3(signature = (ended, *, passed_over = 0, malformed = 0, dropped = 0))]
+    fn count_outcomes(
+        &self,
+        py: Python<'_>,
+        ended: Vec<(String, u16)>,
+        passed_over: u64,
+        malformed: u64,
+        dropped: u64,
+    ) -> PyResult<()> {
+        let ended: Vec<_> = ended.iter().map(|(text, status)| (KeyId::parse(text), *status)).collect();
+        let besides = Outcomes { passed_over, malformed, dropped, ..Outcomes::default() };
+        self.with(py, |writer| {
+            writer.count_outcomes(&ended, &besides);
+            Ok(())
         })
     }
 

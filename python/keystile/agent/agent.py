@@ -11,6 +11,7 @@ from keystile.agent.flusher import Flusher
 from keystile.agent.follower import Follower
 from keystile.agent.holder import Holder, end, sign
 from keystile.agent.housekeeper import Housekeeper
+from keystile.agent.outcomes.receiver import receive
 from keystile.agent.tombstones import Tombstones, tombstones_path
 from keystile.agent.vigil import Vigil, patience_s
 from keystile.errors import GateBusy, GateError
@@ -118,7 +119,7 @@ class Agent:
                 # A long list takes a while to read, in which this agent must not look as if it hung.
                 tombstones = await asyncio.to_thread(Tombstones, tombstones_path(self._settings))
                 try:
-                    await self._follow(Follower(self._settings, self._url, writer, tombstones), flusher)
+                    await self._follow(Follower(self._settings, self._url, writer, tombstones), flusher, writer)
                 finally:
                     tombstones.close()
                 beating.cancel()
@@ -127,13 +128,14 @@ class Agent:
             await asyncio.shield(flusher.try_flush())
             flusher.close()
 
-    async def _follow(self, follower: Follower, flusher: Flusher) -> None:
+    async def _follow(self, follower: Follower, flusher: Flusher, writer: Writer) -> None:
         """Follow until the segment's files are gone, and do the rest beside."""
         async with asyncio.TaskGroup() as tasks:
             beside = [
                 tasks.create_task(flusher.run(), name="flusher"),
                 tasks.create_task(Housekeeper(self._settings, self._url).run(), name="housekeeper"),
                 tasks.create_task(Advisor(self._url).run(), name="advisor"),
+                tasks.create_task(receive(self._settings, writer), name="outcomes"),
                 tasks.create_task(self._announce(follower), name="announcer"),
             ]
             await follower.run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from keystile.attachment import Attachment
 from keystile.hub.database import Database
@@ -72,7 +73,13 @@ class Health:
             ("applied_revision", "gauge", "Last change that the gate has applied.", gate.applied_revision),
             ("stale_refusals_total", "counter", "Requests refused for staleness.", gate.stale_refusals),
         )
-        return "".join(_figure(*figure) for figure in figures)
+        return "".join(_figure(*figure) for figure in figures) + _outcomes(gate.outcomes)
+
+
+def _outcomes(outcomes: Mapping[str, int]) -> str:
+    name = "keystile_outcomes_total"
+    head = f"# HELP {name} Outcomes that proxies reported to the agent.\n# TYPE {name} counter\n"
+    return head + "".join(f'{name}{{result="{result}"}} {count}\n' for result, count in sorted(outcomes.items()))
 
 
 def _figure(name: str, kind: str, text: str, value: int) -> str:

@@ -110,6 +110,8 @@ async def test_health_and_figures(world: World) -> None:
     assert figures["keystile_segment_capacity"] == "10000"
     assert int(figures["keystile_applied_revision"]) >= 1
     assert figures["keystile_stale_refusals_total"] == "0"
+    for result in ("counted", "passed_over", "unknown_key", "malformed", "dropped"):
+        assert figures[f'keystile_outcomes_total{{result="{result}"}}'] == "0"
 
 
 class Seen(HTMLParser):

@@ -45,6 +45,11 @@ impl<'a> Counts<'a> {
         &self.words[tally::STALE_REFUSALS]
     }
 
+    /// What became of reported outcomes. Only for the writer to change.
+    pub(crate) fn outcomes(self) -> &'a [AtomicU64] {
+        &self.words[tally::OUTCOMES..tally::OUTCOMES + tally::OUTCOME_WORDS]
+    }
+
     fn counter(self, slot: u32, counter: Counter) -> &'a AtomicU64 {
         match counter {
             Counter::Allowed => self.hot(slot, hot::COUNTERS),

@@ -105,6 +105,8 @@ pub(crate) mod cold {
 /// Places in the first page of the counts area.
 pub(crate) mod tally {
     pub(crate) const STALE_REFUSALS: usize = 0;
+    pub(crate) const OUTCOMES: usize = 16; // a line that only the writer writes
+    pub(crate) const OUTCOME_WORDS: usize = 5;
 }
 pub(crate) const BUDGET_AT: usize = PAGE;
 const DIRTY_AT: usize = BUDGET_AT + BUDGET_BUCKETS;

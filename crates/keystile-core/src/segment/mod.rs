@@ -23,13 +23,16 @@ mod making;
 mod map;
 #[cfg(all(loom, test))]
 mod models;
+mod outcomes;
 mod slots;
 mod writer;
 
 pub use file::{Identity, Segment};
+pub use outcomes::Outcomes;
 pub use writer::{Options, Writer};
 
 pub(crate) use layout::head;
+pub(crate) use outcomes::read as read_outcomes;
 pub(crate) use slots::Found;
 
 use std::path::PathBuf;

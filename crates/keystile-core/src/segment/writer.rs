@@ -42,10 +42,10 @@ pub struct Options {
 
 /// The right to write a machine's segment, held as long as the value lives.
 pub struct Writer {
-    segment: Arc<Segment>,
+    pub(super) segment: Arc<Segment>,
     catalogue: CatalogueKeeper,
     index: IndexKeeper,
-    by_id: HashMap<KeyId, u32>,
+    pub(super) by_id: HashMap<KeyId, u32>,
     lock: Lock,
 }
 
