@@ -5,7 +5,7 @@ use crate::keys::{id_of, pepper_of, prefix_of};
 use crate::record::KeyRecord;
 use crate::{clock, errors};
 use keystile_core::bucket::Instant;
-use keystile_core::segment::{Identity, Options, Outcomes};
+use keystile_core::segment::{Identity, Options};
 use keystile_core::{Digest, KeyId, ScopeSet, SegmentError, Usage};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -163,26 +163,15 @@ impl Writer {
 
     fn drain(&self, py: Python<'_>) -> PyResult<Vec<UsageTuple>> {
         self.with(py, |writer| {
+            let drained = writer.drain();
             let with_digest = |(id, usage)| Some(tuple_of(&id, &usage, writer.digest_of(&id)?));
-            Ok(writer.drain().into_iter().filter_map(with_digest).collect())
+            Ok(drained.into_iter().filter_map(with_digest).collect())
         })
     }
 
-    #[pyo3(signature = (ended, *, passed_over = 0, malformed = 0, dropped = 0))]
-    fn count_outcomes(
-        &self,
-        py: Python<'_>,
-        ended: Vec<(String, u16)>,
-        passed_over: u64,
-        malformed: u64,
-        dropped: u64,
-    ) -> PyResult<()> {
-        let ended: Vec<_> = ended.iter().map(|(text, status)| (KeyId::parse(text), *status)).collect();
-        let besides = Outcomes { passed_over, malformed, dropped, ..Outcomes::default() };
-        self.with(py, |writer| {
-            writer.count_outcomes(&ended, &besides);
-            Ok(())
-        })
+    fn count_outcomes(&self, py: Python<'_>, ended: Vec<(String, u16)>) -> PyResult<usize> {
+        let ended: Vec<_> = ended.iter().filter_map(|(text, status)| Some((KeyId::parse(text)?, *status))).collect();
+        self.with(py, |writer| Ok(ended.iter().filter(|(id, status)| writer.count_outcome(id, *status)).count()))
     }
 
     fn undrain(&self, py: Python<'_>, key_ids: Vec<String>) -> PyResult<()> {
@@ -205,6 +194,21 @@ impl Writer {
     #[getter]
     fn scope_names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         self.with(py, |writer| Ok(writer.scope_names()))
+    }
+
+    fn tally(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |writer| {
+            writer.tally();
+            Ok(())
+        })
+    }
+
+    fn set_figure(&self, py: Python<'_>, name: &str, value: u64) -> PyResult<()> {
+        self.with(py, |writer| writer.set_figure(name, value))
+    }
+
+    fn add_to_figure(&self, py: Python<'_>, name: &str, more: u64) -> PyResult<()> {
+        self.with(py, |writer| writer.add_to_figure(name, more))
     }
 
     fn mark_all(&self, py: Python<'_>) -> PyResult<()> {

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 
 from keystile.attachment import Attachment
+from keystile.figures import outcomes_of
 from keystile.hub.database import Database
 from keystile.hub.errors import DatabaseUnavailable
 from keystile.hub.wire import Receive, Scope, Send, respond
@@ -73,13 +74,13 @@ class Health:
             ("applied_revision", "gauge", "Last change that the gate has applied.", gate.applied_revision),
             ("stale_refusals_total", "counter", "Requests refused for staleness.", gate.stale_refusals),
         )
-        return "".join(_figure(*figure) for figure in figures) + _outcomes(gate.outcomes)
+        return "".join(_figure(*figure) for figure in figures) + _outcomes(outcomes_of(gate.counters.figures()))
 
 
 def _outcomes(outcomes: Mapping[str, int]) -> str:
     name = "keystile_outcomes_total"
     head = f"# HELP {name} Outcomes that proxies reported to the agent.\n# TYPE {name} counter\n"
-    return head + "".join(f'{name}{{result="{result}"}} {count}\n' for result, count in sorted(outcomes.items()))
+    return head + "".join(f'{name}{{result="{result}"}} {count}\n' for result, count in outcomes.items())
 
 
 def _figure(name: str, kind: str, text: str, value: int) -> str:

@@ -5,8 +5,7 @@ use crate::decision::{Decision, Subject};
 use crate::digest::{Digest, KeyHash};
 use crate::scope::Scope;
 use crate::secret::KeyText;
-use crate::segment::{Outcomes, catalogue, head, read_outcomes};
-use std::sync::atomic::Ordering::Relaxed;
+use crate::segment::{catalogue, head};
 
 impl Gate {
     /// The names of the scopes that the key of a decision holds; they may have changed since.
@@ -109,18 +108,6 @@ impl Gate {
     #[must_use]
     pub fn key_count(&self) -> u32 {
         self.segment.used()
-    }
-
-    /// Requests refused because the gate was stale, since the segment was made.
-    #[must_use]
-    pub fn stale_refusals(&self) -> u64 {
-        self.segment.counts().stale_refusals().load(Relaxed)
-    }
-
-    /// What became of the outcomes that proxies reported here.
-    #[must_use]
-    pub fn outcomes(&self) -> Outcomes {
-        read_outcomes(self.segment.counts().outcomes())
     }
 
     /// Wall time minus boot time by which it judges expiry, in ns.

@@ -13,6 +13,7 @@ pub(crate) mod catalogue;
 mod catalogue_keeper;
 mod counts;
 mod editions;
+mod figures;
 mod file;
 mod header;
 mod index;
@@ -25,14 +26,15 @@ mod map;
 mod models;
 mod outcomes;
 mod slots;
+mod tallies;
+mod totals;
 mod writer;
 
 pub use file::{Identity, Segment};
-pub use outcomes::Outcomes;
+pub use tallies::{Connections, Workers};
 pub use writer::{Options, Writer};
 
 pub(crate) use layout::head;
-pub(crate) use outcomes::read as read_outcomes;
 pub(crate) use slots::Found;
 
 use std::path::PathBuf;

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from keystile._core import Writer
 from keystile.agent.outcomes.line import Ended, NotAnOutcome, read
+from keystile.figures import OUTCOME_RESULTS, outcome_figure, outcomes_of
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,11 @@ class Intake:
             else:
                 ended.append(found)
         dropped += len(lines) - len(read_now)
-        self._writer.count_outcomes(ended, passed_over=passed_over, malformed=malformed, dropped=dropped)
+        counted = self._writer.count_outcomes(ended)
+        results = (counted, passed_over, len(ended) - counted, malformed, dropped)
+        for result, more in zip(OUTCOME_RESULTS, results, strict=True):
+            if more:
+                self._writer.add_to_figure(outcome_figure(result), more)
 
     def _grant(self, wanted: int) -> int:
         """How many lines may be read now."""
@@ -60,13 +65,15 @@ class Intake:
 
     async def tell(self, every_s: float = _TELL_EVERY_S) -> None:
         """Log now and then what could not be counted, if there was any, until cancelled."""
-        gate = self._writer.gate()
-        told = Counter(gate.outcomes)
+        told = self._counted()
         while True:
             await asyncio.sleep(every_s)
-            now = Counter(gate.outcomes)
+            now = self._counted()
             new = now - told
             told = now
             faults = [f"{new[name]} {words}" for name, words in _FAULTS.items() if new[name]]
             if faults:
                 logger.warning("of the outcomes from proxies %s; %d were counted", ", ".join(faults), new["counted"])
+
+    def _counted(self) -> Counter[str]:
+        return Counter(outcomes_of(self._writer.gate().counters.figures()))
