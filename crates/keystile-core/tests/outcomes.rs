@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{START, World};
-use keystile_core::{KeyId, Usage};
+use common::{START, World, identity, options};
+use keystile_core::{KeyId, Usage, Writer};
 
 fn usage(world: &mut World, id: &KeyId) -> Option<Usage> {
     world.writer.drain().into_iter().find_map(|(found, usage)| (found == *id).then_some(usage))
@@ -49,4 +49,19 @@ fn keys_that_are_not_there_count_nothing() {
     }
     assert!(usage(&mut world, &record.id).is_none());
     assert_eq!(world.code(&secret, "PSA", START), "unknown_key");
+}
+
+#[test]
+fn the_next_writer_reports_what_the_one_before_counted() {
+    let mut world = World::new();
+    let (_, record) = world.record();
+    world.put(&record);
+    assert!(world.writer.count_outcome(&record.id, 503));
+    assert_eq!(usage(&mut world, &record.id).unwrap().app_server_errors, 1);
+    let path = world.path();
+    let World { writer, folder, .. } = world;
+    drop(writer);
+    let mut next = Writer::open(&path, &options(), &identity()).unwrap();
+    assert_eq!(next.drain().first().map(|(id, usage)| (*id, usage.app_server_errors)), Some((record.id, 1)));
+    drop(folder);
 }
