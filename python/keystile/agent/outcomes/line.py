@@ -24,18 +24,12 @@ class NotAnOutcome(ValueError):
     """The line says nothing that can be counted."""
 
 
-class _Headers(Struct, rename={"key_id": "X-Keystile-Key-Id"}):
-    """Headers as Caddy logs them, a list of values for each name."""
-
-    key_id: list[str] = []
-
-
 class _Line(Struct):
     """The two fields that matter, and where Caddy's own format has the first; all others are passed over."""
 
     status: Annotated[int, Meta(ge=100, le=599)]
     key_id: str | None = None
-    resp_headers: _Headers | None = None
+    user_id: str | None = None
 
 
 _decoder = msgspec.json.Decoder(_Line)
@@ -53,10 +47,10 @@ def read(line: bytes) -> Ended | None:
         found = _decoder.decode(line[start:])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotAnOutcome from None
-    key_id = found.key_id or _sole(found.resp_headers)
+    key_id = found.key_id or _key_among_users(found.user_id)
     return Ended(key_id, found.status) if key_id and found.status >= _LEAST_ERROR else None
 
 
-def _sole(headers: _Headers | None) -> str | None:
-    """The one id among Caddy's response headers. Where there are two the upstream has sent one too: neither counts."""
-    return headers.key_id[0] if headers is not None and len(headers.key_id) == 1 else None
+def _key_among_users(user_id: str | None) -> str | None:
+    """Caddy names whoever signed in on its other sites in this field too."""
+    return user_id if user_id is not None and user_id.startswith("key_") else None
