@@ -55,7 +55,11 @@ class Caller:
         self.address = address or fresh_address()
 
     def ask(
-        self, target: str = "/api/tickets", headers: Headers | None = None, method: str = "GET", body: bytes | None = None
+        self,
+        target: str = "/api/tickets",
+        headers: Headers | None = None,
+        method: str = "GET",
+        body: bytes | None = None,
     ) -> Answered:
         """One request and its answer."""
         connection = HTTPConnection("127.0.0.1", self._port, LONGEST_S, source_address=(self.address, 0))

@@ -18,8 +18,10 @@ from tests.proxies.programs import executable
 DEPLOY = Path(__file__).parents[2] / "deploy"
 START_S = 30.0
 
-# The addresses that every file has, as the documents say: the proxy's own, Keystile's, and the application's.
-OWN, HUB, APPLICATION = "8000", "8080", "9000"
+# The addresses that every file has, as the documents say: the proxy's own, Keystile's, the application's, and
+# where Keystile hears how requests ended.
+OWN, HUB, APPLICATION, OUTCOMES = "8000", "8080", "9000", "8514"
+OUTCOMES_FILE = "/var/log/envoy/keystile.log"
 
 _NGINX = """\
 {user}
@@ -29,23 +31,32 @@ pid nginx.pid;
 error_log stderr notice;
 events {{ }}
 http {{
-    access_log off;
+    access_log access.log;
     client_body_temp_path body;
     proxy_temp_path proxy;
     fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
     include keystile.conf;
+    include outcomes.conf;
     include site.conf;
 }}
 """
 _CADDY = """\
 {
 	admin off
+	import outcomes.caddyfile
 }
 import keystile.caddyfile
 import site.caddyfile
 """
+
+
+class Hearing(NamedTuple):
+    """Where Keystile hears how requests ended: host and port, and a file."""
+
+    address: str
+    file: Path
 
 
 class Proxy(NamedTuple):
@@ -74,7 +85,9 @@ def envoy(folder: Path) -> list[str]:
     """The same for Envoy. Its limit of 200 ms is for a machine that does nothing else."""
     file = folder / "envoy.yaml"
     file.write_text(re.sub(r"timeout: 0\.2s", "timeout: 2s", file.read_text()))
-    return [str(executable("envoy")), "-c", "envoy.yaml", "--use-dynamic-base-id", "--concurrency", "2", "-l", "warning"]
+    flushing = ["--file-flush-interval-msec", "200"]
+    command = [str(executable("envoy")), "-c", "envoy.yaml", "--use-dynamic-base-id", "--concurrency", "2", *flushing]
+    return [*command, "-l", "warning"]
 
 
 def haproxy(folder: Path) -> list[str]:
@@ -88,7 +101,7 @@ PROXIES: dict[str, Callable[[Path], list[str]]] = {"nginx": nginx, "caddy": cadd
 def _addressed(text: str, ports: dict[str, str]) -> str:
     """With the ports where the documents say that they stand."""
     return re.sub(
-        r"(127\.0\.0\.1:|port_value: )(8000|8080|9000)\b", lambda found: found[1] + ports[found[2]], text
+        r"(127\.0\.0\.1:|port_value: )(8000|8080|9000|8514)\b", lambda found: found[1] + ports[found[2]], text
     )
 
 
@@ -99,13 +112,14 @@ def _free_port() -> int:
 
 
 @contextmanager
-def standing(name: str, folder: Path, *, hub: str, application: str) -> Iterator[Proxy]:
+def standing(name: str, folder: Path, *, hub: str, application: str, hearing: Hearing) -> Iterator[Proxy]:
     """A proxy in front of an application, which asks a Hub; both by host and port."""
     port = _free_port()
     shutil.copytree(DEPLOY / name, folder)
-    ports = {OWN: str(port), HUB: hub.rpartition(":")[2], APPLICATION: application.rpartition(":")[2]}
+    others = {HUB: hub, APPLICATION: application, OUTCOMES: hearing.address}
+    ports = {OWN: str(port)} | {usual: address.rpartition(":")[2] for usual, address in others.items()}
     for file in (path for path in folder.rglob("*") if path.is_file()):
-        file.write_text(_addressed(file.read_text(), ports))
+        file.write_text(_addressed(file.read_text(), ports).replace(OUTCOMES_FILE, str(hearing.file)))
     command, log = PROXIES[name](folder), folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(

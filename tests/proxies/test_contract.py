@@ -166,7 +166,12 @@ def test_a_websocket_is_let_in_with_a_key_only(proxy: Proxy, caller: Caller, iss
     key_id, secret = issue()
 
     def shake_hands(lines: Headers) -> list[bytes]:
-        request = ["GET /api/tickets HTTP/1.1", f"Host: 127.0.0.1:{proxy.port}", "Connection: Upgrade", "Upgrade: websocket"]
+        request = [
+            "GET /api/tickets HTTP/1.1",
+            f"Host: 127.0.0.1:{proxy.port}",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+        ]
         request += ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
         request += [f"{name}: {value}" for name, value in lines]
         with caller.connection() as connection, connection.makefile("rb") as file:

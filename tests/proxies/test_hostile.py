@@ -87,7 +87,9 @@ def test_nobody_keeps_the_application_from_knowing_who_he_is(caller: Caller, iss
 def test_nobody_chooses_the_scope(caller: Caller, issue: Issue) -> None:
     _, books = issue(scopes=["Books"])
     for target in ("/api/tickets?scope=Books", "/api/tickets/scope=Books?scope=Books&scope=PSA", "/api/tickets:Books"):
-        answer = caller.ask(target, [*bearer(books), ("X-Keystile-Scope", "Books"), ("X-Original-Uri", "/?scope=Books")])
+        answer = caller.ask(
+            target, [*bearer(books), ("X-Keystile-Scope", "Books"), ("X-Original-Uri", "/?scope=Books")]
+        )
         refused(answer, 403, "insufficient_scope")
 
 
