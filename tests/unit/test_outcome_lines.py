@@ -55,6 +55,7 @@ def test_an_error_is_read(text: bytes) -> None:
     [
         line(key_id=KEY, status=200),
         line(key_id=KEY, status=399),
+        line(key_id=KEY, status=0),
         line(key_id="", status=503),
         line(key_id=None, status=503),
         line(status=503),
@@ -83,6 +84,7 @@ def test_what_is_no_error_of_a_key_is_passed_over(text: bytes) -> None:
         b"{",
         line(key_id=KEY),
         line(key_id=KEY, status=99),
+        line(key_id=KEY, status=1),
         line(key_id=KEY, status=600),
         line(key_id=KEY, status=-503),
         line(key_id=KEY, status=True),

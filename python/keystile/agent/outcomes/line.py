@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 MOST_BYTES = 65_536
 """The longest line; no datagram is longer."""
 
-_LEAST_ERROR = 400
+_NO_ANSWER, _LEAST, _LEAST_ERROR = 0, 100, 400
 
 
 class Ended(NamedTuple):
@@ -27,7 +27,7 @@ class NotAnOutcome(ValueError):
 class _Line(Struct):
     """The two fields that matter, and where Caddy's own format has the first; all others are passed over."""
 
-    status: Annotated[int, Meta(ge=100, le=599)]
+    status: Annotated[int, Meta(ge=0, le=599)]
     key_id: str | None = None
     user_id: str | None = None
 
@@ -47,6 +47,8 @@ def read(line: bytes) -> Ended | None:
         found = _decoder.decode(line[start:])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotAnOutcome from None
+    if found.status != _NO_ANSWER and found.status < _LEAST:
+        raise NotAnOutcome
     key_id = found.key_id or _key_among_users(found.user_id)
     return Ended(key_id, found.status) if key_id and found.status >= _LEAST_ERROR else None
 
