@@ -68,6 +68,8 @@ core.register_action("keystile", { "http-req" }, function(txn, scope)
             txn.http:req_set_header(name, values(answer.headers, name)[1])
         end
         txn:set_var("txn.keystile_allowed", true)
+        -- For the log.
+        txn:set_var("txn.keystile_key_id", values(answer.headers, "x-keystile-key-id")[1])
     elseif values(answer.headers or {}, "x-keystile-problem")[1] then
         -- Keystile's own words, and not an error of somebody on the way to it.
         refuse(txn, answer)

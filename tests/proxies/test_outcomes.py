@@ -1,4 +1,4 @@
-"""Errors that only a proxy sees are in the key's error rate: by nginx's syslog, Caddy's log over TCP, Envoy's file."""
+"""Errors that only a proxy sees are in the key's error rate: by syslog, over TCP, from a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tests.proxies.standing import Proxy
 
 Issue = Callable[..., tuple[str, str]]
 
-REPORTING = ("nginx", "caddy", "envoy")
 STATUSES = (200, 503, 204, 404, 200, 500, 400, 200, 201, 599, 499, 200, 504)
 """What the application answers; an error comes last, so that once it is counted all before it are."""
 CLIENT_ERRORS, SERVER_ERRORS = 3, 4
@@ -27,12 +26,6 @@ def client(hub: Serve) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(params=REPORTING)
-def reporting(request: pytest.FixtureRequest, running: Callable[[str], Proxy]) -> Proxy:
-    """Each proxy whose log the agent hears."""
-    return running(request.param)
-
-
 def figures(client: httpx.Client, key_id: str) -> tuple[int, int, int, float | None]:
     """Requests, client errors, server errors and the error rate of a key."""
     answer: dict[str, Any] = client.get(f"/v1/keys/{key_id}/usage").json()
@@ -40,10 +33,10 @@ def figures(client: httpx.Client, key_id: str) -> tuple[int, int, int, float | N
     return answer["total_requests"], today["client_errors"], today["server_errors"], answer["error_rate"]
 
 
-def test_the_error_rate_is_right_to_the_request(reporting: Proxy, client: httpx.Client, issue: Issue) -> None:
+def test_the_error_rate_is_right_to_the_request(proxy: Proxy, client: httpx.Client, issue: Issue) -> None:
     key_id, secret = issue()
     other_id, other = issue(scopes=["CRM"])
-    caller = Caller(reporting.port)
+    caller = Caller(proxy.port)
     forged = [("X-Keystile-Key-Id", key_id)]
     # Refused: the gate has counted it as an error of its key, and the proxy's log must not count it again.
     assert caller.ask(headers=[*bearer(other), *forged]).status == 403
@@ -60,22 +53,19 @@ def test_the_error_rate_is_right_to_the_request(reporting: Proxy, client: httpx.
     assert figures(client, other_id) == (1, 1, 0, 100.0)
 
 
-def test_an_application_that_does_not_answer_is_an_error_too(
-    reporting: Proxy, client: httpx.Client, issue: Issue
-) -> None:
+def test_an_application_that_does_not_answer_is_an_error_too(proxy: Proxy, client: httpx.Client, issue: Issue) -> None:
     key_id, secret = issue()
-    assert Caller(reporting.port).ask(f"/api/tickets?status={CUT}", bearer(secret)).status in {502, 503}
+    assert Caller(proxy.port).ask(f"/api/tickets?status={CUT}", bearer(secret)).status in {502, 503}
     eventually(lambda: figures(client, key_id) == (1, 0, 1, 100.0), "the error is counted")
 
 
-def test_what_was_heard_stands_in_the_metrics(reporting: Proxy, client: httpx.Client, issue: Issue) -> None:
+def test_what_was_heard_stands_in_the_metrics(proxy: Proxy, client: httpx.Client, issue: Issue) -> None:
     _, secret = issue()
     before = heard(client)
-    assert Caller(reporting.port).ask("/api/tickets?status=503", bearer(secret)).status == 503
+    assert Caller(proxy.port).ask("/api/tickets?status=503", bearer(secret)).status == 503
     eventually(lambda: heard(client)["counted"] > before["counted"], "it is counted")
-    assert {name: heard(client)[name] for name in ("unknown_key", "malformed", "dropped")} == {
-        "unknown_key": 0, "malformed": 0, "dropped": 0,
-    }  # fmt: skip
+    # Nor has any test here found a line that the agent cannot understand.
+    assert [heard(client)[result] for result in ("unknown_key", "malformed", "dropped")] == [0, 0, 0]
 
 
 def heard(client: httpx.Client) -> dict[str, int]:

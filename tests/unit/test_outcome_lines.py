@@ -7,8 +7,9 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keystile import Gate, new_key_id
@@ -55,8 +56,11 @@ def test_an_error_is_read(text: bytes) -> None:
     [
         line(key_id=KEY, status=200),
         line(key_id=KEY, status=399),
+        line(key_id=KEY, status=99),
         line(key_id=KEY, status=0),
+        line(key_id=KEY, status=-1),
         line(key_id="", status=503),
+        line(key_id="-", status=503),
         line(key_id=None, status=503),
         line(status=503),
         line(status=503, user_id=""),
@@ -77,16 +81,15 @@ def test_what_is_no_error_of_a_key_is_passed_over(text: bytes) -> None:
         b"",
         b"\n",
         b"\x00",
+        b'{"key_id": "key_\\ud800", "status": 503}',
         b"[]",
         b"null",
         b"503",
         b"{}",
         b"{",
         line(key_id=KEY),
-        line(key_id=KEY, status=99),
-        line(key_id=KEY, status=1),
         line(key_id=KEY, status=600),
-        line(key_id=KEY, status=-503),
+        line(key_id=KEY, status=2**63),
         line(key_id=KEY, status=True),
         line(key_id=KEY, status=503.5),
         line(key_id=KEY, status="503"),
@@ -177,13 +180,21 @@ def test_each_line_is_counted_as_what_it_is(writer: Writer) -> None:
             line(key_id=key_id, status=200),
             line(status=503),
             line(key_id=new_key_id(), status=503),
-            line(key_id="somebody", status=503),
+            line(key_id="key_somebody", status=503),
             b"nonsense",
         ],
         dropped=9,
     )
     assert heard(gate) == {"counted": 3, "passed_over": 2, "unknown_key": 2, "malformed": 1, "dropped": 9}
     assert [(drained[0], drained[1:4]) for drained in writer.drain()] == [(key_id, (0, 1, 2))]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(max_size=40).map("key_".__add__)))
+def test_whatever_is_said_to_be_a_key_is_unknown(writer: Writer, names: list[str]) -> None:
+    intake, before = Intake(writer), heard(writer.gate())
+    intake.take([msgspec.json.encode({"key_id": name, "status": 503}) for name in names])
+    assert heard(writer.gate()) == before | {"unknown_key": before["unknown_key"] + len(names)}
 
 
 def test_more_than_can_be_borne_is_dropped_and_counted(writer: Writer) -> None:
@@ -209,7 +220,7 @@ async def test_what_is_lost_is_told_in_the_log(
     intake.take([b"before it was asked to tell"])
     telling = asyncio.create_task(intake.tell(every_s=0.01))
     await asyncio.sleep(0)
-    intake.take([line(key_id=known_key(writer), status=503), line(key_id="somebody", status=503)], dropped=7)
+    intake.take([line(key_id=known_key(writer), status=503), line(key_id="key_somebody", status=503)], dropped=7)
     await eventually(lambda: caplog.records)
     intake.take([line(key_id=KEY, status=200)])
     telling.cancel()

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 MOST_BYTES = 65_536
 """The longest line; no datagram is longer."""
 
-_NO_ANSWER, _LEAST, _LEAST_ERROR = 0, 100, 400
+_LEAST_ERROR = 400
 
 
 class Ended(NamedTuple):
@@ -27,7 +27,8 @@ class NotAnOutcome(ValueError):
 class _Line(Struct):
     """The two fields that matter, and where Caddy's own format has the first; all others are passed over."""
 
-    status: Annotated[int, Meta(ge=0, le=599)]
+    status: Annotated[int, Meta(le=599)]
+    """0 or -1 in the logs of some, where the client was gone before there was one."""
     key_id: str | None = None
     user_id: str | None = None
 
@@ -47,12 +48,10 @@ def read(line: bytes) -> Ended | None:
         found = _decoder.decode(line[start:])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NotAnOutcome from None
-    if found.status != _NO_ANSWER and found.status < _LEAST:
-        raise NotAnOutcome
-    key_id = found.key_id or _key_among_users(found.user_id)
-    return Ended(key_id, found.status) if key_id and found.status >= _LEAST_ERROR else None
+    key_id = _key(found.key_id) or _key(found.user_id)
+    return Ended(key_id, found.status) if key_id is not None and found.status >= _LEAST_ERROR else None
 
 
-def _key_among_users(user_id: str | None) -> str | None:
-    """Caddy names whoever signed in on its other sites in this field too."""
-    return user_id if user_id is not None and user_id.startswith("key_") else None
+def _key(text: str | None) -> str | None:
+    """The id of a key, and not what stands in its place: nothing or `-`, and in Caddy's `user_id` any other user."""
+    return text if text is not None and text.startswith("key_") else None
