@@ -22,6 +22,7 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' 2>/dev/null)
 READY := .venv/.ready
 BENCH_READY := .venv/.bench-ready
 BROWSER_READY := .venv/.browser-ready
+PROXIES_READY := .venv/.proxies-ready
 FIGURES := $(CURDIR)/.benchmarks/figures.jsonl
 
 .DEFAULT_GOAL := help
@@ -36,7 +37,7 @@ help: ## Explain the targets
 demo: $(READY) ## Run everything with sample data: PORT, DATA and WORKERS may be given
 	$(BIN)/keystile serve --demo --port $(PORT) --data $(DATA) --workers $(WORKERS)
 
-test: $(READY) $(BROWSER_READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
+test: $(READY) $(BROWSER_READY) $(PROXIES_READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
 	cargo test --package keystile-core
 	RUSTFLAGS="$(RUSTFLAGS) --cfg loom" cargo test --package keystile-core --profile models --lib models::
 	$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
@@ -94,6 +95,11 @@ $(READY): $(UV_NEEDED) pyproject.toml Cargo.toml $(RUST) $(if $(wildcard python/
 # A browser for the tests of the console: one that is installed, else one is fetched.
 $(BROWSER_READY): $(READY) tests/browser/chromium.py
 	$(BIN)/python -m tests.browser.chromium
+	@touch $@
+
+# The proxies of the tests: those that are installed, else they are fetched.
+$(PROXIES_READY): $(READY) tests/proxies/programs.py
+	$(BIN)/python -m tests.proxies.programs
 	@touch $@
 
 # What only the benchmarks need: other programs to measure against.

@@ -1,15 +1,12 @@
 -- Keystile decides on requests before HAProxy passes them on: docs/integrations/haproxy.md.
 --
---     global     lua-load /etc/haproxy/keystile.lua http://127.0.0.1:8080
---     backend    http-request lua.keystile PSA
---
--- A request passes only if this has set `txn.keystile_allowed`, which the backend's rules look for: whatever goes wrong
--- in here refuses.
+-- A request passes only if this has set `txn.keystile`: whatever goes wrong in here, the rules refuse it.
 
-local hub = ... or "http://127.0.0.1:8080"
-local timeout_ms = 2000
+-- The listener `keystile`, which gives up in time. HAProxy's HTTP client by itself asks four times where it gets no
+-- answer, and each of them could count.
+local way = "abns@keystile"
 
--- For the client, with every answer; the backend's rules send them.
+-- For the client, with every answer; the rules send them.
 local told = {
     ["x-ratelimit-limit"] = "txn.keystile_limit",
     ["x-ratelimit-remaining"] = "txn.keystile_remaining",
@@ -32,17 +29,17 @@ local function values(headers, name)
     return found
 end
 
-local function ask(txn, scope)
+local function ask(txn)
     local headers = txn.http:req_get_headers()
     return core.httpclient():get({
-        url = hub .. "/v1/authz?scope=" .. scope,
+        url = "http://keystile/v1/authz?scope=" .. (txn:get_var("txn.keystile_scope") or ""),
+        dst = way,
         headers = {
             -- All of them: two are refused.
             ["authorization"] = values(headers, "authorization"),
             ["x-request-id"] = values(headers, "x-request-id"),
             ["x-forwarded-for"] = { txn.sf:src() },
         },
-        timeout = timeout_ms,
     })
 end
 
@@ -57,21 +54,22 @@ local function refuse(txn, answer)
     txn:done(reply)
 end
 
-core.register_action("keystile", { "http-req" }, function(txn, scope)
-    local answer = ask(txn, scope)
+core.register_action("keystile", { "http-req" }, function(txn)
+    local answer = ask(txn)
+    local headers = answer.headers or {}
     for name, variable in pairs(told) do
-        local value = values(answer.headers or {}, name)[1]
+        local value = values(headers, name)[1]
         if value then txn:set_var(variable, value) end
     end
     if answer.status == 200 then
         for _, name in ipairs(identity) do
-            txn.http:req_set_header(name, values(answer.headers, name)[1])
+            txn.http:req_set_header(name, values(headers, name)[1])
         end
-        txn:set_var("txn.keystile_allowed", true)
+        txn:set_var("txn.keystile", "passed")
         -- For the log.
-        txn:set_var("txn.keystile_key_id", values(answer.headers, "x-keystile-key-id")[1])
-    elseif values(answer.headers or {}, "x-keystile-problem")[1] then
+        txn:set_var("txn.keystile_key_id", values(headers, "x-keystile-key-id")[1])
+    elseif values(headers, "x-keystile-problem")[1] then
         -- Keystile's own words, and not an error of somebody on the way to it.
         refuse(txn, answer)
     end
-end, 1)
+end)

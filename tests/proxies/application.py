@@ -33,6 +33,9 @@ class Application(ThreadingHTTPServer):
         """Host and port."""
         return f"127.0.0.1:{self.server_address[1]}"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A proxy that goes away is none."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -53,7 +56,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer(status, asked, b"" if status == 204 else json.dumps(got).encode())
 
-    do_POST = do_PUT = do_DELETE = do_OPTIONS = do_HEAD = do_GET
+    def __getattr__(self, name: str) -> Any:
+        """Any method is answered like GET; the base class looks for `do_POST` and the like."""
+        if name.startswith("do_"):
+            return self.do_GET
+        raise AttributeError(name)
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response_only(status)  # without a `Server`, which a proxy may have too

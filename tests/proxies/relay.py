@@ -13,7 +13,7 @@ class Relay:
     """Threads that pass bytes on. Its address stays its own while it is gone: who connects then is turned away."""
 
     def __init__(self, target: tuple[str, int]) -> None:
-        self._target = target
+        self._hub = self._target = target
         self._listener = socket.socket()
         with socket.create_server(("127.0.0.1", 0)) as free:
             address = free.getsockname()
@@ -37,7 +37,8 @@ class Relay:
         self._cut()
 
     def back(self) -> None:
-        """From now on it listens, and passes bytes on."""
+        """From now on it listens, and passes bytes on to the Hub."""
+        self._target = self._hub
         self._cut()
         self._passing.set()
         if self._listening:
@@ -49,6 +50,11 @@ class Relay:
     def hang(self) -> None:
         """From now on it takes connections and bytes, and passes nothing on."""
         self._passing.clear()
+
+    def lead_to(self, target: tuple[str, int]) -> None:
+        """From now on it leads somewhere else."""
+        self._target = target
+        self._cut()
 
     def close(self) -> None:
         """End it all."""

@@ -1,4 +1,4 @@
-"""Real proxies with the files of `deploy/` as they stand: only addresses are put in, and Envoy's time limit is longer."""
+"""Real proxies with the files of `deploy` as they stand: addresses are put in, and a longer time limit for Envoy."""
 
 from __future__ import annotations
 
@@ -85,9 +85,18 @@ def envoy(folder: Path) -> list[str]:
     """The same for Envoy. Its limit of 200 ms is for a machine that does nothing else."""
     file = folder / "envoy.yaml"
     file.write_text(re.sub(r"timeout: 0\.2s", "timeout: 2s", file.read_text()))
-    flushing = ["--file-flush-interval-msec", "200"]
-    command = [str(executable("envoy")), "-c", "envoy.yaml", "--use-dynamic-base-id", "--concurrency", "2", *flushing]
-    return [*command, "-l", "warning"]
+    return [
+        str(executable("envoy")),
+        "-c",
+        "envoy.yaml",
+        "--use-dynamic-base-id",
+        "--concurrency",
+        "2",
+        "-l",
+        "warning",
+        "--file-flush-interval-msec",
+        "200",
+    ]
 
 
 def haproxy(folder: Path) -> list[str]:
@@ -99,7 +108,8 @@ PROXIES: dict[str, Callable[[Path], list[str]]] = {"nginx": nginx, "caddy": cadd
 
 
 def _addressed(text: str, ports: dict[str, str]) -> str:
-    """With the ports where the documents say that they stand."""
+    """With the ports where the documents say that they stand, and a name of its own for HAProxy's inner listener."""
+    text = text.replace("abns@keystile", f"abns@keystile-{ports[OWN]}")
     return re.sub(
         r"(127\.0\.0\.1:|port_value: )(8000|8080|9000|8514)\b", lambda found: found[1] + ports[found[2]], text
     )

@@ -71,4 +71,4 @@ def test_what_was_heard_stands_in_the_metrics(proxy: Proxy, client: httpx.Client
 def heard(client: httpx.Client) -> dict[str, int]:
     """What became of all lines, by result."""
     lines = [line.split(" ") for line in client.get("/metrics").text.splitlines() if "keystile_outcomes_total{" in line]
-    return {name.split('"')[1]: int(count) for name, count in lines}
+    return {name.split('"')[1]: int(float(count)) for name, count in lines}
