@@ -64,7 +64,8 @@ class Caller:
         """One request and its answer."""
         connection = HTTPConnection("127.0.0.1", self._port, LONGEST_S, source_address=(self.address, 0))
         try:
-            connection.putrequest(method, target)
+            named = any(name == "Host" for name, _ in headers or [])
+            connection.putrequest(method, target, skip_host=named)
             if body is not None:
                 connection.putheader("Content-Length", str(len(body)))
             for name, value in headers or []:

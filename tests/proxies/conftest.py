@@ -21,6 +21,7 @@ SETTINGS = """\
 trusted_proxies = ["127.0.0.1/32"]
 failure_burst = 20
 failure_rate = 1
+flush_interval_ms = 200
 outcomes_listen = "127.0.0.1:0"
 outcomes_files = ["outcomes.log"]
 tiers = [

@@ -16,6 +16,7 @@ from tests.processes.serving import eventually
 from tests.proxies.programs import executable
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+ODD = Path(__file__).with_name("odd.conf")
 START_S = 30.0
 
 # The addresses that every file has, as the documents say: the proxy's own, Keystile's, the application's, and
@@ -40,6 +41,7 @@ http {{
     include keystile.conf;
     include outcomes.conf;
     include site.conf;
+    include odd.conf;
 }}
 """
 _CADDY = """\
@@ -122,14 +124,25 @@ def _free_port() -> int:
 
 
 @contextmanager
-def standing(name: str, folder: Path, *, hub: str, application: str, hearing: Hearing) -> Iterator[Proxy]:
-    """A proxy in front of an application, which asks a Hub; both by host and port."""
+def standing(
+    name: str,
+    folder: Path,
+    *,
+    hub: str,
+    application: str,
+    hearing: Hearing,
+    change: Callable[[Path], object] = bool,
+) -> Iterator[Proxy]:
+    """A proxy in front of an application, which asks a Hub; both by host and port. `change` may alter its files."""
     port = _free_port()
     shutil.copytree(DEPLOY / name, folder)
+    if name == "nginx":
+        shutil.copy(ODD, folder)
     others = {HUB: hub, APPLICATION: application, OUTCOMES: hearing.address}
     ports = {OWN: str(port)} | {usual: address.rpartition(":")[2] for usual, address in others.items()}
     for file in (path for path in folder.rglob("*") if path.is_file()):
         file.write_text(_addressed(file.read_text(), ports).replace(OUTCOMES_FILE, str(hearing.file)))
+    change(folder)
     command, log = PROXIES[name](folder), folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
