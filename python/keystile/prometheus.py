@@ -40,10 +40,7 @@ class GateCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every family there is something to say about."""
-        gate = self._attachment.ensure()
-        if gate is not None and not gate.is_current:
-            self._attachment.renew()
-            gate = self._attachment.ensure()
+        gate = self._attachment.current()
         yield InfoMetricFamily("keystile_build", "The version that answers.", {"version": version("keystile")})
         fresh = gate is not None and gate.fresh
         yield _gauge("gate_fresh", "Whether the gate can show that its keys are current: else it refuses.", fresh)

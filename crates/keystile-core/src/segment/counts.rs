@@ -120,12 +120,9 @@ impl<'a> Counts<'a> {
             if word.load(Relaxed) == 0 {
                 continue;
             }
-            let mut bits = word.swap(0, Relaxed);
+            let bits = word.swap(0, Relaxed);
             fence_after_rmw();
-            while bits != 0 {
-                dirty.push(first + bits.trailing_zeros());
-                bits &= bits - 1;
-            }
+            dirty.extend(ones(bits).map(|bit| first + bit));
         }
         dirty
     }
@@ -134,7 +131,7 @@ impl<'a> Counts<'a> {
     pub(crate) fn marked(self, used: u32) -> impl Iterator<Item = u32> + use<'a> {
         (0..used).step_by(64).flat_map(move |first| {
             let bits = self.words[self.layout.dirty_at + first as usize / 64].load(Relaxed);
-            (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| first + bit)
+            ones(bits).map(move |bit| first + bit)
         })
     }
 
@@ -162,4 +159,10 @@ impl<'a> Counts<'a> {
             scopes: ScopeSet(self.hot(slot, hot::SCOPES).load(Relaxed)),
         }
     }
+}
+
+/// The numbers of the bits that are set, in rising order.
+fn ones(bits: u64) -> impl Iterator<Item = u32> {
+    let left = |bits: u64| (bits != 0).then_some(bits);
+    std::iter::successors(left(bits), move |bits| left(bits & (bits - 1))).map(u64::trailing_zeros)
 }
