@@ -39,16 +39,16 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Client:
-    """One Hub and, unless `anonymous`, one Hub key. Every failure is raised as `CommandError` with its exit code."""
+    """One Hub and, unless `anonymous`, a key: the Hub key by default. Failures are `CommandError` with an exit code."""
 
-    def __init__(self, settings: Settings, *, anonymous: bool = False) -> None:
+    def __init__(self, settings: Settings, *, anonymous: bool = False, key: str | None = None) -> None:
         # httpx takes longer to import than most commands take to run; --help and completion never need it.
         import httpx  # noqa: PLC0415
 
         self.url = hub_url(settings)
         headers = {"Accept": "application/json"}
         if not anonymous:
-            headers["Authorization"] = f"Bearer {_hub_key(settings)}"
+            headers["Authorization"] = f"Bearer {_hub_key(settings) if key is None else _checked(key)}"
         try:
             self._http = httpx.Client(
                 base_url=self.url,
@@ -97,6 +97,10 @@ class Client:
         """Send a JSON body; the JSON object answered. `wait`: only when every gate has the change, however long."""
         query = {"wait": "confirmed"} if wait else None
         return _object(self._send(method, path, body=body, query=query, patient=wait))
+
+    def delete(self, path: str) -> None:
+        """Remove what is at `path`."""
+        self._send("DELETE", path)
 
     def decide(self, body: object) -> dict[str, Any]:
         """Ask `/v1/verify`, which answers also with a refusal, and needs no Hub key."""
@@ -167,8 +171,12 @@ def _hub_key(settings: Settings) -> str:
             f"no Hub key: {path} {why}, and KEYSTILE_KEY_FILE is not set. "
             "Start `keystile serve`, or say where its data folder is with --data."
         ) from None
-    if not (key.isascii() and key.isprintable() and " " not in key):
-        raise CommandError("the Hub key is not a key: it holds characters that no key has")
+    return _checked(key)
+
+
+def _checked(key: str) -> str:
+    if not (key and key.isascii() and key.isprintable() and " " not in key):
+        raise CommandError("this is not a key: it is empty, or holds characters that no key has")
     return key
 
 

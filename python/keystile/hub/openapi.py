@@ -29,6 +29,8 @@ from keystile.hub.keys.schemas import (
     RotateKey,
     UpdateKey,
 )
+from keystile.hub.keys.self_revoke import SelfRevoked
+from keystile.hub.leaks.service import Label, Report
 from keystile.hub.operators.schemas import AddOperator, OperatorLink, OperatorPage, UpdateOperator
 from keystile.hub.sessions.cookies import SESSION
 from keystile.hub.tenants.schemas import CreateTenant, TenantPage, UpdateTenant
@@ -36,6 +38,14 @@ from keystile.hub.usage.outcomes import MEDIA_TYPE as NDJSON
 from keystile.hub.usage.outcomes import Outcome, OutcomesTaken
 from keystile.hub.usage.schemas import UsageList
 from keystile.hub.verify import Verdict, Verify
+from keystile.hub.webhooks.schemas import (
+    CreateWebhook,
+    DeliveryPage,
+    IssuedWebhook,
+    RotateWebhook,
+    UpdateWebhook,
+    WebhookPage,
+)
 from keystile.hub.wire import Receive, Scope, Send, respond
 from keystile.problems import CONTENT_TYPE, PROBLEMS
 from keystile.store.records import KeyUsage
@@ -55,25 +65,34 @@ _SCHEMAS = (
     ChangedKey,
     CreateKey,
     CreateTenant,
+    CreateWebhook,
+    DeliveryPage,
     IssuedKey,
+    IssuedWebhook,
     KeyPage,
     KeyUsage,
+    Label,
     OperatorLink,
     OperatorPage,
     Outcome,
     OutcomesTaken,
+    Report,
     RevokeKey,
     RotatedKey,
     RotateKey,
+    RotateWebhook,
     ScopeList,
+    SelfRevoked,
     TenantPage,
     TierList,
     UpdateKey,
     UpdateOperator,
     UpdateTenant,
+    UpdateWebhook,
     UsageList,
     Verdict,
     Verify,
+    WebhookPage,
 )
 _REFERENCE = "#/components/schemas/{name}"
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})

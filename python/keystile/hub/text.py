@@ -17,6 +17,8 @@ EMAIL_CHARS = 254
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _OPERATOR_ID = re.compile(r"op_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_WEBHOOK_ID = re.compile(r"wh_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_DELIVERY_ID = re.compile(r"msg_[0-9a-f]{32}")
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -58,6 +60,20 @@ def tenant_id(value: str) -> str:
 def operator_id(value: str) -> str:
     """The same, for an operator."""
     if _OPERATOR_ID.fullmatch(value) is None:
+        raise NotFound
+    return value
+
+
+def webhook_id(value: str) -> str:
+    """The same, for a webhook."""
+    if _WEBHOOK_ID.fullmatch(value) is None:
+        raise NotFound
+    return value
+
+
+def delivery_id(value: str) -> str:
+    """The same, for a delivery of a webhook."""
+    if _DELIVERY_ID.fullmatch(value) is None:
         raise NotFound
     return value
 

@@ -74,6 +74,7 @@ class World:
     async def stored(self) -> tuple[int, ...]:
         """How much there is of everything that a call could change, and the feed's revision."""
         tables = ("keys", "tenants", "audit", "scopes", "tiers", "operators", "operator_links", "operator_sessions")
+        tables += ("webhooks", "webhook_deliveries")
         counts = [await self.connection.fetchval(f"SELECT count(*) FROM {table}") for table in tables]
         return (*counts, await self.connection.fetchval("SELECT rev FROM feed_clock"))
 
@@ -86,7 +87,9 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def open_world(postgres: EmbeddedPostgres, template: str, *, demo: bool = False) -> AsyncIterator[World]:
+async def open_world(
+    postgres: EmbeddedPostgres, template: str, *, demo: bool = False, **options: Any
+) -> AsyncIterator[World]:
     """Build it all up, and tear it down."""
     name = f"hub_{next(_numbers)}"
     admin = await connect(postgres.admin_url)
@@ -102,6 +105,7 @@ async def open_world(postgres: EmbeddedPostgres, template: str, *, demo: bool = 
             poll_interval_ms=50,
             flush_interval_ms=100,
             failure_burst=1_000_000,
+            **options,
         )
         pepper_bytes(settings, create=True)
         connection = await connect(url)
