@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from keystile.address_settings import check_networks, listening_address
 from keystile.catalogue_settings import (
     DEFAULT_SCOPES,
     DEFAULT_TIERS,
@@ -24,7 +24,6 @@ from keystile.catalogue_settings import (
     check_tiers,
 )
 from keystile.errors import SettingsError
-from keystile.listening import listening_address
 from keystile.pepper import MAX_RETIRED, pepper_bytes, pepper_from_hex
 from keystile.settings_sources import Value, gather
 
@@ -282,16 +281,8 @@ def _check_text(settings: Settings) -> None:
     if leaks is not None and not leaks.startswith(("https://", "http://127.0.0.1:")):
         raise SettingsError("leaks_keys_url must start with https://")
     proxies = [proxy for proxy in settings.trusted_proxies if proxy != UNIX_PEER]
-    _check_networks("trusted_proxies", proxies, "networks like 10.0.0.0/8, or 'unix'")
-    _check_networks("webhook_networks", settings.webhook_networks, "networks like 10.0.0.0/8")
-
-
-def _check_networks(name: str, networks: Iterable[str], use: str) -> None:
-    for network in networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            raise SettingsError(f"{name}: {error}; use {use}") from None
+    check_networks("trusted_proxies", proxies, "networks like 10.0.0.0/8, or 'unix'")
+    check_networks("webhook_networks", settings.webhook_networks, "networks like 10.0.0.0/8")
 
 
 def _check_peppers(settings: Settings) -> None:

@@ -95,6 +95,15 @@ def test_nobody_keeps_the_application_from_knowing_who_he_is(caller: Caller, iss
     assert (answer.got["x-keystile-key-id"], answer.got["x-keystile-tenant"]) == (key_id, "home")
 
 
+def test_no_other_upgrade_than_a_websocket_reaches_the_application(caller: Caller, issue: Issue) -> None:
+    _, secret = issue()
+    more = [("Connection", "Upgrade, HTTP2-Settings"), ("HTTP2-Settings", "AAMAAABkAARAAAAAAAIAAAAA")]
+    for asked in ("h2c", "websocket, h2c", "TLS/1.0"):
+        answer = caller.ask(headers=[*bearer(secret), *more, ("Upgrade", asked)])
+        # Refused, as by Envoy, or a request like any other.
+        assert answer.status in {400, 403} or (answer.status == 200 and "upgrade" not in answer.got), (asked, answer)
+
+
 def test_nobody_chooses_the_scope(caller: Caller, issue: Issue) -> None:
     _, books = issue(scopes=["Books"])
     for target in ("/api/tickets?scope=Books", "/api/tickets/scope=Books?scope=Books&scope=PSA", "/api/tickets:Books"):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from keystile._core import Writer
+from keystile.address_settings import listening_address
 from keystile.agent.outcomes.intake import Intake
 from keystile.agent.outcomes.listener import Listener
 from keystile.agent.outcomes.tail import Tail
-from keystile.listening import listening_address
 from keystile.settings import Settings
 
 
