@@ -77,6 +77,22 @@ def test_rotated_nothing_is_missed(log: Path) -> None:
     assert follower.new() == [b"five"]
 
 
+def test_what_is_written_while_the_change_is_noticed_is_not_missed(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    follower = Follower(log)
+    follower.new()
+    old = log.rename(log.with_suffix(".1"))
+    look = Tail._is_replaced
+
+    def written_meanwhile(tail: Tail, file: int) -> bool:
+        monkeypatch.undo()
+        append(old, b"last\n")
+        append(log, b"first\n")
+        return look(tail, file)
+
+    monkeypatch.setattr(Tail, "_is_replaced", written_meanwhile)
+    assert follower.new() == [b"last", b"first"]
+
+
 def test_rotated_in_the_middle_of_a_line_the_next_file_is_unharmed(log: Path) -> None:
     follower = Follower(log)
     follower.new()
