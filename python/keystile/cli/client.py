@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 30.0
 PAGE_LIMIT = 200
 
+_NDJSON = {"Content-Type": "application/x-ndjson"}
 _EXITS = {
     401: Exit.DENIED,
     403: Exit.DENIED,
@@ -102,6 +103,10 @@ class Client:
         """Remove what is at `path`."""
         self._send("DELETE", path)
 
+    def send_lines(self, path: str, lines: bytes, query: Mapping[str, object]) -> dict[str, Any]:
+        """Send JSON objects, one a line; the JSON object answered. May be called by several threads at once."""
+        return _object(self._send("POST", path, query=query, lines=lines))
+
     def decide(self, body: object) -> dict[str, Any]:
         """Ask `/v1/verify`, which answers also with a refusal, and needs no Hub key."""
         return _object(self._send("POST", "/v1/verify", body=body))
@@ -123,13 +128,15 @@ class Client:
         *,
         query: Mapping[str, object] | None = None,
         body: object = None,
+        lines: bytes | None = None,
         patient: bool = False,
     ) -> httpx.Response:
         import httpx  # noqa: PLC0415 - loaded by then; see __init__
 
         try:
             timeout = httpx.Timeout(TIMEOUT_S, read=None if patient else TIMEOUT_S)
-            response = self._http.request(method, path, params=_params(query or {}), json=body, timeout=timeout)
+            content = {"json": body} if lines is None else {"content": lines, "headers": _NDJSON}
+            response = self._http.request(method, path, params=_params(query or {}), timeout=timeout, **content)
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
         if not response.is_success:
@@ -214,4 +221,5 @@ def _refusal(response: httpx.Response) -> CommandError:
         lines = [f"the Hub answered with status {response.status_code}"]
     if retry := response.headers.get("Retry-After"):
         lines.append(f"  try again in {retry} s")
-    return CommandError("\n".join(safe(line) for line in lines), code)
+    message = "\n".join(safe(line) for line in lines)
+    return CommandError(message, code, retry_after_s=int(retry) if retry and retry.isdigit() else None)

@@ -15,6 +15,7 @@ from keystile.store.records import AuditRow
 ACTIONS: Mapping[str, str] = MappingProxyType(
     {
         "key.create": "Key created",
+        "key.import": "Key imported",
         "key.update": "Key changed",
         "key.rotate": "Key rotated",
         "key.end_overlap": "Old secret ended",

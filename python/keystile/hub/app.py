@@ -29,6 +29,7 @@ from keystile.hub.demo.products import products
 from keystile.hub.errors import DatabaseUnavailable
 from keystile.hub.front import Front
 from keystile.hub.health import Health
+from keystile.hub.imports.controller import ImportsController
 from keystile.hub.keys.controller import KeysController
 from keystile.hub.keys.self_revoke import SelfRevoke
 from keystile.hub.leaks.endpoint import Leaks
@@ -72,7 +73,7 @@ def create_app(settings: Settings, gate: Gate | None = None, *, place: int = 0) 
         settings=settings,
         attachment=attachment,
         database=database,
-        issuer=Issuer(settings.prefix, peppers[0]),
+        issuer=Issuer(settings.prefix, peppers[0], peppers[1:]),
         sign_in=SignIn(database, peppers[0]),
         vault=Vault(peppers),
         reach=Reach(settings.webhook_networks),
@@ -113,6 +114,7 @@ def _api(hub: Hub, reporter: Reporter, courier: Courier) -> Litestar:
     return Litestar(
         route_handlers=[
             KeysController,
+            ImportsController,
             UsageController,
             AdviceController,
             CatalogueController,

@@ -22,7 +22,7 @@ def parse(raw: bytes) -> object:
     """
     try:
         text = raw.decode("utf-8")
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        document = _decoder.decode(text)
         if "\\u" in text:
             # Only an escape can make a lone surrogate, which is no text and fits no database.
             json.dumps(document, ensure_ascii=False).encode("utf-8")
@@ -91,3 +91,6 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError
     return value
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)

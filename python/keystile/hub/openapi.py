@@ -19,6 +19,7 @@ from keystile.hub.audit.schemas import AuditPage
 from keystile.hub.catalogue.schemas import ScopeList, TierList
 from keystile.hub.csv_lines import CSV
 from keystile.hub.docs_page import CONTENT_SECURITY_POLICY, render
+from keystile.hub.imports.schemas import ImportAnswer, ImportKey
 from keystile.hub.keys.schemas import (
     ChangedKey,
     CreateKey,
@@ -67,6 +68,8 @@ _SCHEMAS = (
     CreateTenant,
     CreateWebhook,
     DeliveryPage,
+    ImportAnswer,
+    ImportKey,
     IssuedKey,
     IssuedWebhook,
     KeyPage,
@@ -132,14 +135,18 @@ _TABLES = {"/v1/audit": "AuditPage", "/v1/usage": "UsageList"}
 """Lists that can be had as CSV too, and the schemas of what they are as JSON."""
 
 
+_LINES = {"/v1/keys/import": "ImportKey", "/v1/usage/outcomes": "Outcome"}
+"""Calls that take many objects, and the schemas of one line: OpenAPI has no word for "one such object a line"."""
+
+
 def complete(document: dict[str, Any]) -> dict[str, Any]:
     """Add the calls that bypass Litestar, the real schemas, the real errors, and how to authenticate.
 
     Litestar's own schemas drop constraints and the refusal of unknown fields; msgspec's keep them.
     """
-    # One line of it: OpenAPI has no word for "one such object a line".
-    lines = {NDJSON: {"schema": {"$ref": _REFERENCE.format(name="Outcome")}}}
-    document["paths"]["/v1/usage/outcomes"]["post"]["requestBody"] = {"required": True, "content": lines}
+    for path, kind in _LINES.items():
+        lines = {NDJSON: {"schema": {"$ref": _REFERENCE.format(name=kind)}}}
+        document["paths"][path]["post"]["requestBody"] = {"required": True, "content": lines}
     for operation in _operations(document):
         _complete_operation(operation)
     for path, kind in _TABLES.items():

@@ -113,6 +113,8 @@ def moment(faults: Faults, field: str, value: str | None) -> datetime | None:
 
 def has_controls(value: str, allowed: str = "") -> bool:
     """Whether there is a control character other than those allowed, or half of a surrogate pair."""
+    if value.isascii() and value.isprintable():
+        return False
     return any(c not in allowed and unicodedata.category(c) in {"Cc", "Cs"} for c in value)
 
 

@@ -135,7 +135,7 @@ async def _send(world: World, caller: Caller, route: Route, tenant: str = OWN) -
         for name, value in route.body.items()
     }
     more: dict[str, Any] = {"params": {"tenant": tenant}} if "tenant" in route.query else {}
-    if route.name == "POST /v1/usage/outcomes":
+    if route.name in {"POST /v1/usage/outcomes", "POST /v1/keys/import"}:
         more |= {"content": b"", "headers": {"Content-Type": "application/x-ndjson"}}
     elif route.method != "GET" and route.api:
         more |= {"json": body}

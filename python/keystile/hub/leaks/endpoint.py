@@ -58,7 +58,6 @@ class Leaks:
                 connection,
                 reports,
                 peppers=self._peppers,
-                prefix=self._hub.settings.prefix,
                 request_id=scope["state"]["request_id"],
             )
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from keystile import digest
+from keystile._core import digest_of_sha256
 from keystile.hub import text
 from keystile.safe_text import without_secrets
 from keystile.store import audit, keys
@@ -39,11 +39,11 @@ class Label(Struct, frozen=True):
 
 
 async def take(
-    connection: Connection, reports: Sequence[Report], *, peppers: Sequence[bytes], prefix: str, request_id: str
+    connection: Connection, reports: Sequence[Report], *, peppers: Sequence[bytes], request_id: str
 ) -> list[Label]:
     """End every secret that is known, of whatever tenant, with audit rows; one label for each report."""
     first: dict[bytes, Report] = {}
-    digests = [_digests(report.token, peppers, prefix) for report in reports]
+    digests = [_digests(report.token, peppers) for report in reports]
     for report, found in zip(reports, digests, strict=True):
         for one in found:
             first.setdefault(one, report)
@@ -80,12 +80,10 @@ async def _end(connection: Connection, row: KeyRow, report: Report, request_id: 
     )
 
 
-def _digests(token: str, peppers: Sequence[bytes], prefix: str) -> list[bytes]:
-    """What the database would hold of the text, under each pepper; nothing if it cannot be a secret of ours."""
-    try:
-        return [digest(token, pepper, prefix) for pepper in peppers]
-    except ValueError:
-        return []
+def _digests(token: str, peppers: Sequence[bytes]) -> list[bytes]:
+    """What the database would hold of the text, under each pepper; of any shape, because keys can be imported."""
+    hashed = hashlib.sha256(token.encode()).digest()
+    return [digest_of_sha256(hashed, pepper) for pepper in peppers]
 
 
 def _reason(report: Report) -> str:
