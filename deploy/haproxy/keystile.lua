@@ -66,6 +66,8 @@ core.register_action("keystile", { "http-req" }, function(txn)
             txn.http:req_set_header(name, values(headers, name)[1])
         end
         txn:set_var("txn.keystile", "passed")
+        -- For the log.
+        txn:set_var("txn.keystile_key_id", values(headers, "x-keystile-key-id")[1])
     elseif values(headers, "x-keystile-problem")[1] then
         -- Keystile's own words, and not an error of somebody on the way to it.
         refuse(txn, answer)

@@ -19,6 +19,7 @@ __all__ = [
     "boottime",
     "checksum_ok",
     "digest",
+    "digest_of_sha256",
     "header_lines",
     "mint",
     "new_key_id",
@@ -370,6 +371,12 @@ class Writer:
         revoked, disabled, expired), the times of the newest request with the current secret and with one before it, in
         Unix milliseconds (0: never), with the digest of the current one as the gate knows it, and the scopes with
         which requests passed since they were settled: one bit for each place in `scope_names`.
+        """
+
+    def count_outcomes(self, ended: Sequence[tuple[str, int]]) -> int:
+        """Add the statuses that requests of keys (by id) ended with to the keys' errors, and never to their requests.
+
+        How many were of keys that the segment holds; the others, and what is no id at all, count nothing.
         """
 
     def undrain(self, key_ids: Sequence[str]) -> None:

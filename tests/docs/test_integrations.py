@@ -118,6 +118,15 @@ def test_the_configuration_of_a_page_is_what_lies_in_deploy(name: str) -> None:
     assert any(f"docs/integrations/{name}.md" in file for file in files)
 
 
+def test_how_a_proxy_tells_of_outcomes_is_what_lies_in_deploy() -> None:
+    text = (ROOT / "docs/outcomes.md").read_text("utf-8")
+    (excerpt,) = re.findall(r"^```nginx\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert excerpt in (DEPLOY / "nginx/outcomes.conf").read_text("utf-8")
+    named = re.findall(r"`(deploy/\w+/[\w.]+\w)`", text)
+    assert len(named) >= 3
+    assert all((ROOT / path).exists() for path in named)
+
+
 @pytest.mark.parametrize("name", PROXIES)
 def test_whether_a_proxy_is_tested_is_told(name: str) -> None:
     told = "**A recipe that no test runs:**" in (INTEGRATIONS / f"{name}.md").read_text("utf-8")

@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 FINISHED = b"and good-bye"
+CUT = 0
+"""The status with which it ends the connection and answers nothing."""
 
 
 class Application(ThreadingHTTPServer):
@@ -49,6 +51,9 @@ class _Handler(BaseHTTPRequestHandler):
         got = {"method": self.command, "path": self.path, "headers": self.headers.items(), "body_bytes": len(body)}
         asked = dict(parse_qsl(urlsplit(self.path).query))
         status = int(asked.pop("status", 200))
+        if status == CUT:
+            self.close_connection = True
+            return
         self._answer(status, asked, b"" if status == 204 else json.dumps(got).encode())
 
     def __getattr__(self, name: str) -> Any:

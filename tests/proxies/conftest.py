@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.processes.serving import Serve, forget_segment
+from tests.processes.serving import Serve, eventually, forget_segment
 from tests.proxies import application
 from tests.proxies.application import Application
 from tests.proxies.calling import Caller
 from tests.proxies.relay import Relay
-from tests.proxies.standing import PROXIES, Proxy, standing
+from tests.proxies.standing import PROXIES, Hearing, Proxy, standing
 
 # `trusted_proxies`: the proxies are on this machine, and their clients come from other addresses of it.
 SETTINGS = """\
 trusted_proxies = ["127.0.0.1/32"]
 failure_burst = 20
 failure_rate = 1
+flush_interval_ms = 200
+outcomes_listen = "127.0.0.1:0"
+outcomes_files = ["outcomes.log"]
 tiers = [
   { name = "Standard", rate = 60, burst = 1000 },
   { name = "Hasty", rate = 60, burst = 1 },
@@ -40,6 +44,17 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     finally:
         one.kill_group()
         forget_segment(data)
+
+
+@pytest.fixture(scope="session")
+def hearing(hub: Serve) -> Hearing:
+    """Where its agent hears how requests ended."""
+
+    def found() -> list[str]:
+        return re.findall(r"outcomes are heard on 127\.0\.0\.1 port (\d+)", hub.log.read_text())
+
+    eventually(lambda: bool(found()), "the agent says where it hears outcomes")
+    return Hearing(f"127.0.0.1:{found()[-1]}", hub.data.parent / "outcomes.log")
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +90,7 @@ def relay(hub: Serve) -> Iterator[Relay]:
 
 @pytest.fixture(scope="session")
 def running(
-    relay: Relay, app: Application, tmp_path_factory: pytest.TempPathFactory
+    relay: Relay, app: Application, hearing: Hearing, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Proxy]]:
     """The proxy of a name, started when it is asked for first."""
     found: dict[str, Proxy] = {}
@@ -84,7 +99,7 @@ def running(
         def start(name: str) -> Proxy:
             if name not in found:
                 folder = tmp_path_factory.mktemp(name) / "run"
-                one = standing(name, folder, hub=relay.address, application=app.address)
+                one = standing(name, folder, hub=relay.address, application=app.address, hearing=hearing)
                 found[name] = stack.enter_context(one)
             return found[name]
 

@@ -19,8 +19,10 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 ODD = Path(__file__).with_name("odd.conf")
 START_S = 30.0
 
-# The addresses that every file has, as the documents say: the proxy's own, Keystile's, and the application's.
-OWN, HUB, APPLICATION = "8000", "8080", "9000"
+# The addresses that every file has, as the documents say: the proxy's own, Keystile's, the application's, and
+# where Keystile hears how requests ended.
+OWN, HUB, APPLICATION, OUTCOMES = "8000", "8080", "9000", "8514"
+OUTCOMES_FILE = "/var/log/envoy/keystile.log"
 
 _NGINX = """\
 {user}
@@ -30,13 +32,14 @@ pid nginx.pid;
 error_log stderr notice;
 events {{ }}
 http {{
-    access_log off;
+    access_log access.log;
     client_body_temp_path body;
     proxy_temp_path proxy;
     fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
     include keystile.conf;
+    include outcomes.conf;
     include site.conf;
     include odd.conf;
 }}
@@ -44,10 +47,18 @@ http {{
 _CADDY = """\
 {
 	admin off
+	import outcomes.caddyfile
 }
 import keystile.caddyfile
 import site.caddyfile
 """
+
+
+class Hearing(NamedTuple):
+    """Where Keystile hears how requests ended: host and port, and a file."""
+
+    address: str
+    file: Path
 
 
 class Proxy(NamedTuple):
@@ -85,6 +96,8 @@ def envoy(folder: Path) -> list[str]:
         "2",
         "-l",
         "warning",
+        "--file-flush-interval-msec",
+        "200",
     ]
 
 
@@ -99,7 +112,9 @@ PROXIES: dict[str, Callable[[Path], list[str]]] = {"nginx": nginx, "caddy": cadd
 def _addressed(text: str, ports: dict[str, str]) -> str:
     """With the ports where the documents say that they stand, and a name of its own for HAProxy's inner listener."""
     text = text.replace("abns@keystile", f"abns@keystile-{ports[OWN]}")
-    return re.sub(r"(127\.0\.0\.1:|port_value: )(8000|8080|9000)\b", lambda found: found[1] + ports[found[2]], text)
+    return re.sub(
+        r"(127\.0\.0\.1:|port_value: )(8000|8080|9000|8514)\b", lambda found: found[1] + ports[found[2]], text
+    )
 
 
 def _free_port() -> int:
@@ -110,16 +125,23 @@ def _free_port() -> int:
 
 @contextmanager
 def standing(
-    name: str, folder: Path, *, hub: str, application: str, change: Callable[[Path], object] = bool
+    name: str,
+    folder: Path,
+    *,
+    hub: str,
+    application: str,
+    hearing: Hearing,
+    change: Callable[[Path], object] = bool,
 ) -> Iterator[Proxy]:
     """A proxy in front of an application, which asks a Hub; both by host and port. `change` may alter its files."""
     port = _free_port()
     shutil.copytree(DEPLOY / name, folder)
     if name == "nginx":
         shutil.copy(ODD, folder)
-    ports = {OWN: str(port), HUB: hub.rpartition(":")[2], APPLICATION: application.rpartition(":")[2]}
+    others = {HUB: hub, APPLICATION: application, OUTCOMES: hearing.address}
+    ports = {OWN: str(port)} | {usual: address.rpartition(":")[2] for usual, address in others.items()}
     for file in (path for path in folder.rglob("*") if path.is_file()):
-        file.write_text(_addressed(file.read_text(), ports))
+        file.write_text(_addressed(file.read_text(), ports).replace(OUTCOMES_FILE, str(hearing.file)))
     change(folder)
     command, log = PROXIES[name](folder), folder / "log"
     with log.open("wb") as output:

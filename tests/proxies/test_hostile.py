@@ -21,7 +21,7 @@ from keystile.settings import Settings
 from tests.proxies.application import Application
 from tests.proxies.calling import LONGEST_S, Caller, Headers, bearer
 from tests.proxies.relay import Relay
-from tests.proxies.standing import PROXIES, Proxy, standing
+from tests.proxies.standing import PROXIES, Hearing, Proxy, standing
 from tests.proxies.test_contract import Issue, refused
 
 FORGED: Headers = [
@@ -186,14 +186,14 @@ def test_without_the_hub_nothing_passes_and_with_it_everything_again(
 
 
 def test_a_mistake_in_the_lua_file_lets_nothing_pass(
-    tmp_path: Path, issue: Issue, app: Application, relay: Relay
+    tmp_path: Path, issue: Issue, app: Application, relay: Relay, hearing: Hearing
 ) -> None:
     def spoil(folder: Path) -> None:
         file = folder / "keystile.lua"
         file.write_text(file.read_text().replace("local answer = ask(txn)", "local answer = ask(nil)"))
 
     _, secret = issue()
-    more = {"hub": relay.address, "application": app.address, "change": spoil}
+    more = {"hub": relay.address, "application": app.address, "hearing": hearing, "change": spoil}
     with standing("haproxy", tmp_path / "run", **more) as proxy:
         app.asked.clear()
         refused(Caller(proxy.port).ask(headers=bearer(secret)), 503, "gate_stale")
