@@ -14,6 +14,10 @@ from django.core.wsgi import get_wsgi_application
 from django.test import override_settings
 from fastapi import Depends, FastAPI, HTTPException
 from flask import Flask, abort, request
+from litestar import Litestar
+from litestar import Request as LitestarRequest
+from litestar import get as litestar_get
+from litestar.exceptions import NotFoundException
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -24,6 +28,7 @@ import tests.integration.frameworks.django_project  # noqa: F401  configures Dja
 from keystile import Decision, Gate
 from keystile.asgi import KeystileMiddleware
 from keystile.fastapi import KeystileDependencies, requires
+from keystile.litestar import PUBLIC, KeystilePlugin, requires_scope, scope_guard
 from keystile.wsgi import ENVIRON_KEY
 from keystile.wsgi import KeystileMiddleware as WSGIMiddleware
 from tests.integration.frameworks.calling import Call, asgi, wsgi
@@ -90,6 +95,37 @@ def flask_app(gate: Gate) -> Flask:
     return app
 
 
+@litestar_get("/tickets", opt=requires_scope("PSA"))
+async def _tickets(request: LitestarRequest) -> str:  # type: ignore[type-arg]
+    return str(request.scope["state"]["keystile"].key_id)
+
+
+@litestar_get("/both", guards=[scope_guard("PSA"), scope_guard("CRM")])
+async def _both() -> str:
+    return "both"
+
+
+@litestar_get("/missing", guards=[scope_guard("PSA")])
+async def _missing() -> None:
+    raise NotFoundException
+
+
+@litestar_get("/fail", opt=requires_scope("PSA"))
+async def _fail() -> None:
+    raise RuntimeError("the application failed")
+
+
+@litestar_get("/health", opt=PUBLIC)
+async def _health() -> str:
+    return "fine"
+
+
+def litestar_app(gate: Gate | None = None, **more: object) -> Litestar:
+    """Routes that say what they need to a plugin, by an option or by guards."""
+    plugin = KeystilePlugin(gate=gate, **more)  # type: ignore[arg-type]
+    return Litestar([_tickets, _both, _missing, _fail, _health], plugins=[plugin], logging_config=None)
+
+
 def _django(gate: Gate, handler: Callable[[], object]) -> object:
     with override_settings(KEYSTILE_GATE=gate):
         return handler()
@@ -101,8 +137,9 @@ APPLICATIONS: dict[str, Callable[[Gate], Call]] = {
     "flask": lambda gate: wsgi(flask_app(gate)),
     "django-wsgi": lambda gate: wsgi(_django(gate, get_wsgi_application)),
     "django-asgi": lambda gate: asgi(_django(gate, get_asgi_application)),
+    "litestar": lambda gate: asgi(litestar_app(gate)),
 }
 """By name: what calls the application over a gate."""
 
-BY_ROUTE = ["fastapi", "django-wsgi", "django-asgi"]
+BY_ROUTE = ["fastapi", "django-wsgi", "django-asgi", "litestar"]
 """Those in which routes ask for themselves."""

@@ -86,8 +86,10 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def open_world(postgres: EmbeddedPostgres, template: str, *, demo: bool = False) -> AsyncIterator[World]:
-    """Build it all up, and tear it down."""
+async def open_world(
+    postgres: EmbeddedPostgres, template: str, *, demo: bool = False, **more: Any
+) -> AsyncIterator[World]:
+    """Build it all up, and tear it down; `more` are settings."""
     name = f"hub_{next(_numbers)}"
     admin = await connect(postgres.admin_url)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER keystile")
@@ -102,6 +104,7 @@ async def open_world(postgres: EmbeddedPostgres, template: str, *, demo: bool = 
             poll_interval_ms=50,
             flush_interval_ms=100,
             failure_burst=1_000_000,
+            **more,
         )
         pepper_bytes(settings, create=True)
         connection = await connect(url)
