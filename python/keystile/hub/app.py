@@ -10,7 +10,7 @@ from typing import cast
 
 from litestar import Litestar
 from litestar.di import Provide
-from litestar.types import ExceptionHandler
+from litestar.types import BeforeRequestHookHandler, ExceptionHandler
 
 from keystile import Gate
 from keystile.asgi import KeystileMiddleware
@@ -32,6 +32,7 @@ from keystile.hub.health import Health
 from keystile.hub.keys.controller import KeysController
 from keystile.hub.openapi import OPENAPI, Description
 from keystile.hub.operators.controller import OperatorsController
+from keystile.hub.options import answer_options
 from keystile.hub.problems import answer
 from keystile.hub.requests import HubRequest, check_query
 from keystile.hub.secrets import Issuer
@@ -86,7 +87,7 @@ def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
         authz=Authz(attachment, proxies),
         verifier=Verifier(attachment, proxies, settings.max_body_bytes),
         health=Health(attachment, database),
-        description=Description(api),
+        description=Description(api, settings),
         products=products({scope.name for scope in settings.scopes}, guard) if settings.demo else {},
     )
 
@@ -106,6 +107,7 @@ def _api(hub: Hub) -> Litestar:
         dependencies={"hub": Provide(lambda: hub, sync_to_thread=False)},
         exception_handlers={Exception: cast("ExceptionHandler[Exception]", answer)},
         guards=[check_query],
+        before_request=cast("BeforeRequestHookHandler", answer_options),
         lifespan=[lambda _: _database(hub.database)],
         logging_config=None,
         openapi_config=OPENAPI,

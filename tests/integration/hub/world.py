@@ -95,17 +95,9 @@ async def open_world(
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER keystile")
     url = postgres.url.replace("@/keystile?", f"@/{name}?")
     with tempfile.TemporaryDirectory(prefix="keystile-hub-") as folder:
-        settings = Settings(
-            data=Path(folder),
-            database_url=url,
-            segment=Path(folder) / "gate.segment",
-            demo=demo,
-            capacity=10_000,
-            poll_interval_ms=50,
-            flush_interval_ms=100,
-            failure_burst=1_000_000,
-            **more,
-        )
+        usual = {"capacity": 10_000, "poll_interval_ms": 50, "flush_interval_ms": 100, "failure_burst": 1_000_000}
+        own = {"data": Path(folder), "database_url": url, "segment": Path(folder) / "gate.segment", "demo": demo}
+        settings = Settings(**(usual | own | more))
         pepper_bytes(settings, create=True)
         connection = await connect(url)
         operator_file = await bootstrap(connection, settings)
