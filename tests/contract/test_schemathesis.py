@@ -22,7 +22,7 @@ ONE_METHOD = ("--exclude-name-regex", "^(?!GET ).* /v1/authz")
 async def world(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[World]:
     """One whose operator's key is never out of tokens, and whose gate hears of changes at once."""
     tiers = (*DEFAULT_TIERS, UNLIMITED)
-    async with open_world(postgres, template, tiers=tiers, poll_interval_ms=10) as opened:
+    async with open_world(postgres, template, tiers=tiers, poll_interval_ms=10, stale_after_ms=120_000) as opened:
         yield opened
 
 
