@@ -20,7 +20,7 @@ SINGLE, UNLIMITED = TierSetting("Single", 1, 1), TierSetting("Unlimited", 1_000_
 
 @pytest.fixture(scope="module")
 async def world(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[World]:
-    """One with a tier that is used up at once, and whose gate hears of changes at once; neither ages while others work."""
+    """One with a tier that is used up at once; its gate hears of changes at once, and does not age meanwhile."""
     tiers = (*DEFAULT_TIERS, SINGLE, UNLIMITED)
     async with open_world(postgres, template, tiers=tiers, poll_interval_ms=10, stale_after_ms=120_000) as opened:
         yield opened

@@ -15,8 +15,8 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from keystile import Gate
 from keystile.litestar import PUBLIC, KeystilePlugin, requires_scope, scope_guard
-from tests.integration.frameworks.applications import litestar_app
 from tests.integration.frameworks.calling import asgi, bearer
+from tests.integration.frameworks.litestar_application import litestar_app
 from tests.unit.gates import private_gate, put_key
 
 
