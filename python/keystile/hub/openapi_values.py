@@ -9,7 +9,7 @@ from keystile.hub import text
 from keystile.hub.requests import LONGEST_VALUE
 
 _NULL = {"type": "null"}
-_TEXT = {"maxLength": LONGEST_VALUE, "pattern": f"^[^{text.CONTROLS}]*$"}
+_TEXT = {"maxLength": LONGEST_VALUE, "pattern": text.NO_CONTROLS}
 """What `check_query` lets through."""
 _FORMS = {
     "key_id": text.KEY_ID,

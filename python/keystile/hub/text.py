@@ -14,8 +14,8 @@ REASON_CHARS = 500
 
 EMAIL_CHARS = 254
 
-CONTROLS = r"\u0000-\u001f\u007f-\u009f"
-"""Control characters, as the inside of a character class."""
+_CONTROLS = r"\u0000-\u001f\u007f-\u009f"
+NO_CONTROLS = f"^[^{_CONTROLS}]*$"
 _BLANKS = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 KEY_ID = "key_[0-7][0-9a-hjkmnp-tv-z]{25}"
 OPERATOR_ID = "op_[0-7][0-9a-hjkmnp-tv-z]{25}"
@@ -33,7 +33,7 @@ _TENANT_ID = re.compile(TENANT_ID)
 
 def line_pattern(longest: int) -> str:
     """A regular expression of what `line` takes, which is trimmed before it is measured."""
-    inner = f"[^{CONTROLS}{_BLANKS}]([^{CONTROLS}]{{0,{longest - 2}}}[^{CONTROLS}{_BLANKS}])?"
+    inner = f"[^{_CONTROLS}{_BLANKS}]([^{_CONTROLS}]{{0,{longest - 2}}}[^{_CONTROLS}{_BLANKS}])?"
     return f"^[{_BLANKS}]*{inner}[{_BLANKS}]*$"
 
 
