@@ -16,6 +16,7 @@ EMAIL_CHARS = 254
 
 _CONTROLS = r"\u0000-\u001f\u007f-\u009f"
 NO_CONTROLS = f"^[^{_CONTROLS}]*$"
+"""A regular expression of texts without control characters."""
 _BLANKS = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 KEY_ID = "key_[0-7][0-9a-hjkmnp-tv-z]{25}"
 OPERATOR_ID = "op_[0-7][0-9a-hjkmnp-tv-z]{25}"
