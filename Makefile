@@ -7,6 +7,7 @@ WORKERS ?= 1
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FULL ?=
+QUICK ?=
 REPORT ?=
 SECONDS ?= 600
 SEED ?= 1
@@ -43,11 +44,11 @@ test: $(READY) $(BROWSER_READY) ## Run all tests, Rust and Python: PYTEST_ARGS g
 soak: $(READY) ## Run fault tests and Schemathesis in their long form: SEEDS from SEED on, and SECONDS of fault after fault
 	$(BIN)/pytest tests/faults tests/contract/test_schemathesis.py --long --timeout=0 --seed=$(SEED) --seeds=$(SEEDS) --seconds=$(SECONDS) $(PYTEST_ARGS)
 
-bench: $(BENCH_READY) ## Run the benchmarks: FULL=1 for the long form, REPORT=1 to write docs/benchmarks
+bench: $(BENCH_READY) ## Run the benchmarks: FULL=1 or QUICK=1 for other forms, REPORT=1 to write docs/benchmarks
 	@rm -rf $(FIGURES) $(or $(CARGO_TARGET_DIR),target)/criterion
 	@mkdir -p $(dir $(FIGURES))
-	cargo bench --quiet --package keystile-core --bench check --bench bucket -- --quiet
-	$(BIN)/python -m benchmarks.constant_time $(if $(FULL),,--samples 100000)
+	cargo bench --quiet --package keystile-core --bench check --bench bucket -- --quiet $(if $(QUICK),--sample-size 10 --warm-up-time 0.1 --measurement-time 0.3)
+	$(BIN)/python -m benchmarks.constant_time $(if $(FULL),,--samples $(if $(QUICK),30000,100000))
 	$(BIN)/pytest benchmarks --benchmark-only --benchmark-quiet $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.report $(if $(REPORT),--write)
 
@@ -60,6 +61,7 @@ constant-time: $(BENCH_READY) ## Test whether the time of a refusal tells how ne
 # Where a run keeps its figures; the Rust part runs elsewhere, so the path is absolute.
 bench: export KEYSTILE_FIGURES := $(FIGURES)
 bench: export FULL := $(FULL)
+bench: export QUICK := $(QUICK)
 
 lint: $(READY) ## Check style and types, change nothing
 	$(BIN)/ruff check

@@ -12,6 +12,8 @@ DEFAULT_FILE = Path(".benchmarks/figures.jsonl")
 FULL = os.environ.get("FULL", "") not in {"", "0"}
 """Whether this is the long form: more keys, more rounds."""
 
+QUICK = os.environ.get("QUICK", "") not in {"", "0"} and not FULL
+"""Whether this is the short form, which shows that everything runs and whose figures are rough."""
 
 RATIO = "×"  # noqa: RUF001 - the sign of multiplication is meant
 """The unit of a ratio."""
@@ -34,6 +36,16 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         if self.target is None:
             return None
         return self.value <= self.target if self.bound == "≤" else self.value >= self.target
+
+
+def sized(quick: int, usual: int, full: int) -> int:
+    """How many, in the form of this run."""
+    return full if FULL else quick if QUICK else usual
+
+
+def power_of_ten(number: int) -> str:
+    """A power of ten as people write it: 10⁵."""
+    return "10" + str(len(str(number)) - 1).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def figures_file() -> Path:

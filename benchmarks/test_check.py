@@ -23,7 +23,7 @@ LEAST_SPEEDUP = 4.0
 # Short turns and many of them: a disturbance then meets both sides of a ratio, or few of the rounds.
 CALLS = 5_000
 SLOW_CALLS = 500
-ROUNDS = 101 if figures.FULL else 41
+ROUNDS = figures.sized(11, 41, 101)
 
 
 @pytest.fixture

@@ -17,9 +17,11 @@ from keystile.store.embedded import EmbeddedPostgres
 
 pytestmark = [pytest.mark.benchmark(group="console"), pytest.mark.timeout(900)]
 
-FEW, MANY = 100, 100_000
+FEW, MANY = 100, figures.sized(10_000, 100_000, 100_000)
+MANY_KEYS = figures.power_of_ten(MANY)
+GROWTH = f"console, {MANY_KEYS} ÷ {figures.power_of_ten(FEW)} keys"
 USED = MANY if figures.FULL else 1_000  # keys with 30 days of usage, the newest; the list shows 50
-ROUNDS = 15 if figures.FULL else 7
+ROUNDS = figures.sized(3, 7, 15)
 LONGEST_MS = 300
 
 ASKED = {
@@ -58,5 +60,5 @@ def test_the_list_of_many_keys(benchmark: BenchmarkFixture, consoles: dict[int, 
     for name in ASKED:
         many, few = f"{name}, {MANY}", f"{name}, {FEW}"
         at_most = 2.0 if name in INDEXED else None
-        figures.ratio("console, 10⁵ ÷ 10² keys", name, turns.ratio(many, few), at_most=at_most)
-        figures.amount("console, 10⁵ keys", name, turns.median_s(many) * 1e3, "ms", at_most=LONGEST_MS)
+        figures.ratio(GROWTH, name, turns.ratio(many, few), at_most=at_most)
+        figures.amount(f"console, {MANY_KEYS} keys", name, turns.median_s(many) * 1e3, "ms", at_most=LONGEST_MS)

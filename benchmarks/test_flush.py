@@ -18,8 +18,8 @@ from keystile.store.embedded import EmbeddedPostgres
 
 pytestmark = [pytest.mark.benchmark(group="flush"), pytest.mark.timeout(900)]
 
-FEW, MANY = 10_000, 1_000_000 if figures.FULL else 200_000
-ROUNDS = 9
+FEW, MANY = 10_000, figures.sized(40_000, 200_000, 1_000_000)
+ROUNDS = figures.sized(3, 9, 9)
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from benchmarks.worlds import Standing
 
 pytestmark = [pytest.mark.benchmark(group="http"), pytest.mark.timeout(600)]
 
-ROUNDS = 31 if figures.FULL else 15
-SECONDS = 1.0 if figures.FULL or WRK is not None else 0.3
+ROUNDS = figures.sized(3, 15, 31)
+SECONDS = 1.0 if figures.FULL or (WRK is not None and not figures.QUICK) else 0.3
 TITLES = {
     "bare": "Litestar",
     "middleware": "Litestar with KeystileMiddleware",

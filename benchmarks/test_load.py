@@ -26,7 +26,7 @@ from keystile.store.pool import connect
 
 pytestmark = [pytest.mark.benchmark(group="load"), pytest.mark.timeout(900)]
 
-KEYS = 1_000_000 if figures.FULL else 100_000
+KEYS = figures.sized(20_000, 100_000, 1_000_000)
 _COLUMNS = ("id", "tenant", "name", "start", "last4", "scopes", "tier", "digest", "created_by")
 
 

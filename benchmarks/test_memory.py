@@ -16,7 +16,7 @@ from keystile import mint
 
 pytestmark = [pytest.mark.benchmark(group="memory"), pytest.mark.timeout(600)]
 
-ATTEMPTS = 10_000_000 if figures.FULL else 1_000_000
+ATTEMPTS = figures.sized(100_000, 1_000_000, 10_000_000)
 MOST_GROWTH = 1 << 20
 
 

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two processes need two processors"),
 ]
 
-ROUNDS = 15 if figures.FULL else 7
+ROUNDS = figures.sized(3, 7, 15)
 SECONDS = 0.5 if figures.FULL else 0.25
 
 

@@ -68,6 +68,37 @@ class KeyRecord:
         """The key's id."""
 
 @final
+class Counters:
+    """What a gate counts for its whole machine since its segment was made: the same in every process."""
+
+    def decisions(self) -> dict[str, int]:
+        """Decisions by code, all codes included. Those on keys as of the agent's last tally, one flush interval ago at
+        most while it runs; the others as of now.
+        """
+
+    def application_errors(self) -> tuple[int, int]:
+        """Of the requests that passed, how many the application ended with 4xx and with 5xx; as of the last tally."""
+
+    def durations(self) -> tuple[list[int], list[int], int]:
+        """How long checks took, of about one in 1,024: the upper bounds of buckets in ns, how many are in each and
+        beyond the last, and the sum of their times in ns.
+        """
+
+    def failure_budgets(self) -> tuple[int, int]:
+        """How many budgets of failed attempts are not full, and how many of those are used up."""
+
+    def figures(self) -> dict[str, int]:
+        """The numbers that the agent publishes by name; those named `…_ns` are instants of boot time."""
+
+    def report(self, place: int, *, pool: tuple[int, int, int], answered: tuple[int, int, int, int]) -> None:
+        """Tell what the Hub's worker at `place` (0 to 255) does: its connections to the database (all, idle, at most),
+        and how many requests it has answered with 2xx to 5xx since it told last.
+        """
+
+    def workers(self, within_ns: int) -> tuple[int, tuple[int, int, int], list[int]]:
+        """How many workers told something `within_ns` nanoseconds, their connections together, and all answers."""
+
+@final
 class Decision:
     """What a gate decided on one request. Its truth value is `allowed`."""
 
@@ -239,6 +270,10 @@ class Gate:
         """Requests refused because it was stale, since its segment was made."""
 
     @property
+    def counters(self) -> Counters:
+        """What it counts for its whole machine. For a gate from `Gate.open`, as of now."""
+
+    @property
     def wall_offset_ns(self) -> int:
         """Unix time minus boot time by which it judges expiry: the database's clock, never moving back."""
 
@@ -324,6 +359,18 @@ class Writer:
     @property
     def scope_names(self) -> list[str]:
         """The names of the scopes by place. A place never gets another name."""
+
+    def tally(self) -> None:
+        """Bring what `Counters` tells of decisions on keys up to date. Costs grow with keys used since `drain`."""
+
+    def set_figure(self, name: str, value: int) -> None:
+        """Publish a number for all processes of the machine; see `Counters.figures`.
+
+        A name is a letter, then up to 31 letters, digits, `_` or `-`; GateError for another, or when there are 48.
+        """
+
+    def add_to_figure(self, name: str, more: int) -> None:
+        """Add to such a number, which begins at 0 with the segment and does not go back with another agent."""
 
     def mark_all(self) -> None:
         """Mark every key that was ever used as changed, after what was stored was lost."""

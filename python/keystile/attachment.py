@@ -41,6 +41,11 @@ class Attachment:
             self._attach()
         return self.bound
 
+    def current(self) -> Gate | None:
+        """The gate that is there now, for those who ask seldom: if it was replaced, the one in its place."""
+        self.renew()
+        return self.ensure()
+
     def renew(self) -> None:
         """After a stale answer: attach again if the segment at the path is another one by now."""
         if self.bound is not None and self._may_try() and not self.bound[0].is_current:

@@ -123,6 +123,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The largest request body that the Hub reads."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""
+    log_format: Literal["text", "json"] = "text"
+    """How it is logged: lines for people, or one JSON object a line."""
     scopes: tuple[ScopeSetting, ...] = DEFAULT_SCOPES
     """The scopes that a key can hold."""
     tiers: tuple[TierSetting, ...] = DEFAULT_TIERS

@@ -85,6 +85,12 @@ def total(one: Serve, key_id: str) -> int:
         return int(client.get(f"/v1/keys/{key_id}/usage").json()["total_requests"])
 
 
+def told(one: Serve, *names: str) -> float:
+    """The sum of these metrics, as one of the workers tells them; on a connection of its own, so any may answer."""
+    lines = httpx.get(f"{one.url}/metrics", timeout=10).text.splitlines()
+    return sum(float(value) for name, _, value in (line.rpartition(" ") for line in lines) if name in names)
+
+
 def decide(one: Serve, secret: str) -> int:
     headers = {"Authorization": f"Bearer {secret}"}
     return httpx.get(f"{one.url}/api/tickets", headers=headers, timeout=10).status_code
@@ -116,6 +122,12 @@ def test_a_worker_killed_under_load_costs_only_what_it_was_answering(serve: Star
     assert load.unanswered <= THREADS
     assert load.statuses <= {200, 429}
     eventually(lambda: total(one, key_id) >= load.answered, "all that was answered is counted", 10)
+    eventually(lambda: told(one, "keystile_hub_workers") == 2, "both workers tell what they do", 10)
+    # The dead one's decisions are among those that any other worker tells of.
+    for _ in range(4):
+        assert told(one, 'keystile_decisions_total{code="ok"}', 'keystile_decisions_total{code="rate_limited"}') >= (
+            load.answered
+        )
     assert one.stop() == 0
     again = serve("--demo", data=one.data).started()
     assert load.answered <= total(again, key_id) <= load.answered + load.unanswered

@@ -32,7 +32,7 @@ def test_the_middleware_loads_neither_a_framework_nor_the_driver(module: str) ->
     assert modules_after(f"import {module}").isdisjoint({*frameworks, "asyncpg", "uvicorn"})
 
 
-@pytest.mark.parametrize("module", ["fastapi", "django", "flask", "gunicorn"])
+@pytest.mark.parametrize("module", ["fastapi", "django", "flask", "gunicorn", "opentelemetry"])
 def test_the_package_needs_no_framework_that_it_serves(module: str) -> None:
     needed = [one.partition(";")[0] for one in requires("keystile") or () if "extra ==" not in one]
     assert needed

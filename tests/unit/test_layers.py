@@ -25,6 +25,7 @@ GATE_SIDE = (
     "keystile.wsgi",
 )
 FRAMEWORKS = ("litestar", "fastapi", "starlette", "django", "asgiref", "flask", "werkzeug")
+MONITORS = ("prometheus_client", "opentelemetry")
 STORE, HUB, CLI, AGENT = "keystile.store", "keystile.hub", "keystile.cli", "keystile.agent"
 CONSOLE, ROOT_MODULE = "keystile.console", "keystile.hub.app"
 
@@ -85,7 +86,12 @@ def members(*packages: str) -> list[str]:
 
 @pytest.mark.parametrize("module", GATE_SIDE)
 def test_the_gate_reaches_neither_the_rest_nor_the_frameworks(module: str) -> None:
-    assert not within(reached_from(module), STORE, HUB, CLI, AGENT, *FRAMEWORKS, "asyncpg")
+    assert not within(reached_from(module), STORE, HUB, CLI, AGENT, *FRAMEWORKS, *MONITORS, "asyncpg")
+
+
+@pytest.mark.parametrize(("module", "other"), [("prometheus", "opentelemetry"), ("otel", "prometheus_client")])
+def test_what_tells_of_a_gate_needs_no_more_than_the_gate(module: str, other: str) -> None:
+    assert not within(reached_from(f"keystile.{module}"), STORE, HUB, CLI, AGENT, *FRAMEWORKS, other, "asyncpg")
 
 
 @pytest.mark.parametrize("framework", ["litestar", "fastapi", "django"])

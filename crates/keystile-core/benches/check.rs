@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{PEPPER, World, boot_ns, median_ratio, prefix, record};
+use common::{PEPPER, World, boot_ns, fine_ratio, median_ratio, prefix, record};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use keystile_core::digest::KeyHash;
 use keystile_core::secret::KeyText;
@@ -10,9 +10,15 @@ use keystile_core::{Credential, Decision, Digest, Pepper, Scope};
 use std::hint::black_box;
 use std::time::Duration;
 
-/// A check as the binding makes it: the clock is read for each.
+/// A check as the binding makes it: the clock is read for each, and once more for one in 1,024.
 #[inline]
 fn check(world: &World, secret: &str, scope: Scope) -> Decision {
+    world.gate.timed(Credential::Token(black_box(secret.as_bytes())), Some(scope), None, 1, boot_ns)
+}
+
+/// The same without looking whether to time it.
+#[inline]
+fn untimed(world: &World, secret: &str, scope: Scope) -> Decision {
     world.gate.check(Credential::Token(black_box(secret.as_bytes())), Some(scope), None, 1, boot_ns())
 }
 
@@ -56,6 +62,12 @@ fn outcomes(criterion: &mut Criterion) {
         })
     };
     record("core", "check, one key ÷ its digest alone", median_ratio(100_000, hot, digest), Some(1.5));
+    let unwatched = |calls| {
+        (0..calls).for_each(|_| {
+            black_box(untimed(&world, &live, psa));
+        })
+    };
+    record("core", "check, one in 1,024 timed ÷ none", fine_ratio(hot, unwatched), Some(1.02));
 }
 
 fn populations(criterion: &mut Criterion) {

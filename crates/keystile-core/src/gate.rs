@@ -1,11 +1,13 @@
 //! The gate: one check, from the bytes that were presented to a decision.
 
 mod about;
+mod counters;
 
 use crate::address::Client;
 use crate::bucket::{self, Instant, Since};
 use crate::decision::{Decision, Outcome, Subject};
 use crate::digest::{Digest, KeyHash};
+use crate::latency;
 use crate::quota::Quota;
 use crate::record::{State, flag};
 use crate::scope::{Scope, ScopeSet};
@@ -13,6 +15,7 @@ use crate::secret::{KeyText, Prefix};
 use crate::segment::{Found, Segment, SegmentError, catalogue, head};
 use crate::sync::AtomicU64;
 use crate::usage::{Counter, Presented};
+pub use counters::Budgets;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -139,6 +142,32 @@ impl Gate {
         }
     }
 
+    /// The same at the time that `clock` tells, in ns of boot time. For about one check in [`latency::ONE_IN`] it is
+    /// asked again at the end, and how long the check took is noted for [`Gate::times`].
+    #[inline]
+    pub fn timed(
+        &self,
+        credential: Credential<'_>,
+        needed: Option<Scope>,
+        client: Option<&str>,
+        cost: u32,
+        clock: impl Fn() -> u64,
+    ) -> Decision {
+        let begun_ns = clock();
+        let decision = self.check(credential, needed, client, cost, begun_ns);
+        if latency::is_sampled(begun_ns) {
+            self.took(clock().saturating_sub(begun_ns));
+        }
+        decision
+    }
+
+    /// Apart, so that what one check in many does is not in the way of the others.
+    #[cold]
+    #[inline(never)]
+    fn took(&self, ns: u64) {
+        self.segment.tallies().time(ns);
+    }
+
     /// Whether the gate may decide at `boot_ns`: its lease runs, or it was set to go on without one.
     #[must_use]
     #[inline]
@@ -199,29 +228,35 @@ impl Gate {
     /// A failed attempt: charged to the client, and refused as one too many when its budget is used up.
     #[cold]
     fn failed(&self, context: &Context<'_>, outcome: Outcome) -> Decision {
-        let Some(client) = context.client else {
+        let Some((place, cell)) = self.budget(context) else {
+            self.segment.tallies().refused(outcome, 0);
             return decision(context, outcome, Subject::Nobody, Quota::from_word(0), Since::FULL);
         };
-        let header = self.segment.header();
-        let quota = header.failure_quota();
-        let cell = self.segment.counts().budget(Client::parse(client), header.failure_key());
+        let quota = self.segment.header().failure_quota();
         let (outcome, since) = match bucket::take(cell, context.now, &quota, 1) {
             Ok(since) => (outcome, since),
             Err(since) => (Outcome::TooManyFailures, since),
         };
+        self.segment.tallies().refused(outcome, place);
         decision(context, outcome, Subject::Client, quota, since)
     }
 
     #[cold]
     fn stale(&self, context: &Context) -> Decision {
-        self.segment.counts().stale_refusals().fetch_add(1, Relaxed);
-        let Some(client) = context.client else {
+        let budget = self.budget(context);
+        self.segment.tallies().refused(Outcome::GateStale, budget.map_or(0, |(place, _)| place));
+        let Some((_, cell)) = budget else {
             return decision(context, Outcome::GateStale, Subject::Nobody, Quota::from_word(0), Since::FULL);
         };
-        let header = self.segment.header();
-        let cell = self.segment.counts().budget(Client::parse(client), header.failure_key());
-        let since = Since(cell.load(Relaxed));
-        decision(context, Outcome::GateStale, Subject::Client, header.failure_quota(), since)
+        let quota = self.segment.header().failure_quota();
+        decision(context, Outcome::GateStale, Subject::Client, quota, Since(cell.load(Relaxed)))
+    }
+
+    /// The place and the bucket of the client's failed attempts.
+    fn budget(&self, context: &Context<'_>) -> Option<(usize, &AtomicU64)> {
+        let client = Client::parse(context.client?);
+        let place = client.bucket(self.segment.header().failure_key());
+        Some((place, &self.segment.counts().budgets()[place]))
     }
 }
 

@@ -11,6 +11,7 @@
 //! 7. [`scope`]: does the key hold the scope asked for?
 //! 8. [`usage`]: count, whatever the outcome.
 //! 9. [`decision`]: allowed, or one of a closed set of refusals, and what to tell the client.
+//! 10. [`latency`]: one check in 1,024 is timed.
 //!
 //! Time, randomness and file paths are arguments everywhere: nothing here reads a clock. All memory that
 //! processes share is reached through [`segment`], whose `map` module holds the crate's only `unsafe` code.
@@ -22,6 +23,7 @@ pub mod digest;
 pub mod gate;
 pub mod headers;
 pub mod key_id;
+pub mod latency;
 pub mod lease;
 pub mod quota;
 pub mod record;

@@ -12,7 +12,11 @@
 //! for additions holds for the set. It is not cumulative: the flusher takes out what it has stored, and only that. A use
 //! that comes between reading and taking out, of a scope that was read, counts with those that were stored.
 
+use crate::decision::Outcome;
 use crate::scope::ScopeSet;
+
+/// Counters of a key.
+pub(crate) const COUNTERS: usize = Counter::ALL.len();
 
 /// Which counter of a slot's counting line a decision adds to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,6 +29,38 @@ pub(crate) enum Counter {
     Revoked,
     Disabled,
     Expired,
+}
+
+impl Counter {
+    /// All of them, each at its number.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Allowed,
+        Self::AppClientErrors,
+        Self::AppServerErrors,
+        Self::RateLimited,
+        Self::InsufficientScope,
+        Self::Revoked,
+        Self::Disabled,
+        Self::Expired,
+    ];
+
+    /// The one that a decision on a key adds to; `None` for an outcome that has no key.
+    pub(crate) const fn of(outcome: Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::Allowed => Some(Self::Allowed),
+            Outcome::RateLimited => Some(Self::RateLimited),
+            Outcome::InsufficientScope => Some(Self::InsufficientScope),
+            Outcome::RevokedKey => Some(Self::Revoked),
+            Outcome::DisabledKey => Some(Self::Disabled),
+            Outcome::ExpiredKey => Some(Self::Expired),
+            Outcome::GateStale
+            | Outcome::MissingCredentials
+            | Outcome::MultipleCredentials
+            | Outcome::MalformedKey
+            | Outcome::UnknownKey
+            | Outcome::TooManyFailures => None,
+        }
+    }
 }
 
 /// Which of a key's two secrets a request presented.

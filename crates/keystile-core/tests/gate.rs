@@ -215,7 +215,7 @@ fn every_decision_on_a_known_key_counts_once() {
 }
 
 /// When the current secret, the one before and the key were used last, in seconds after START.
-fn last_uses(world: &World) -> (Option<u64>, Option<u64>, Option<u64>) {
+fn last_uses(world: &mut World) -> (Option<u64>, Option<u64>, Option<u64>) {
     let drained = world.writer.drain();
     let usage = drained.first().expect("nothing was reported").1;
     let seconds = |wall_ms: u64| (wall_ms != 0).then(|| (wall_ms - wall(START) / 1_000_000) / 1_000);
@@ -229,7 +229,7 @@ fn the_last_use_of_each_secret_is_known() {
     world.put(&record);
     let at_second = |world: &World, secret: &str, seconds: u64| world.check(secret, "PSA", START + seconds * SECOND);
     assert!(at_second(&world, &old, 1).allowed());
-    assert_eq!(last_uses(&world), (Some(1), None, Some(1)));
+    assert_eq!(last_uses(&mut world), (Some(1), None, Some(1)));
     // Rotated: what is known of the current secret is now of the one before, and is reported without another use.
     let new = world.mint();
     record.previous = Some((record.digest, wall(START + 60 * SECOND)));
@@ -238,14 +238,14 @@ fn the_last_use_of_each_secret_is_known() {
     assert!(!known(&world).matches(&record.digest));
     world.put(&record);
     assert!(known(&world).matches(&record.digest));
-    assert_eq!(last_uses(&world), (None, Some(1), Some(1)));
+    assert_eq!(last_uses(&mut world), (None, Some(1), Some(1)));
     assert!(at_second(&world, &old, 3).allowed());
-    assert_eq!(last_uses(&world), (None, Some(3), Some(3)));
+    assert_eq!(last_uses(&mut world), (None, Some(3), Some(3)));
     assert!(at_second(&world, &new, 5).allowed());
-    assert_eq!(last_uses(&world), (Some(5), Some(3), Some(5)));
+    assert_eq!(last_uses(&mut world), (Some(5), Some(3), Some(5)));
     // The key's last use is that of either; a refused one counts too.
     assert_eq!(world.check(&old, "CRM", START + 7 * SECOND).outcome, Outcome::InsufficientScope);
-    assert_eq!(last_uses(&world), (Some(5), Some(7), Some(7)));
+    assert_eq!(last_uses(&mut world), (Some(5), Some(7), Some(7)));
     // Another change of the key, or the same record again, is no rotation.
     record.scopes.push("CRM".into());
     world.put(&record);
@@ -255,11 +255,11 @@ fn the_last_use_of_each_secret_is_known() {
     (record.digest, record.previous) = (world.digest(&newest), None);
     world.put(&record);
     assert!(at_second(&world, &newest, 9).allowed());
-    assert_eq!(last_uses(&world), (Some(9), Some(7), Some(9)));
+    assert_eq!(last_uses(&mut world), (Some(9), Some(7), Some(9)));
 }
 
 /// The scopes in use, of the one key that was used; `None` if none was.
-fn scopes_in_use(world: &World) -> Option<ScopeSet> {
+fn scopes_in_use(world: &mut World) -> Option<ScopeSet> {
     let drained = world.writer.drain();
     assert!(drained.len() <= 1);
     drained.first().map(|(_, usage)| usage.scopes)
@@ -277,13 +277,13 @@ fn a_scope_is_in_use_when_a_request_passed_with_it() {
     world.check(&secret, "Books", START);
     world.gate.check(Credential::Token(secret.as_bytes()), None, None, 1, START);
     world.gate.check(Credential::Token(secret.as_bytes()), Some(crm), None, 1_000, START);
-    assert_eq!(scopes_in_use(&world), Some(none));
+    assert_eq!(scopes_in_use(&mut world), Some(none));
     (0..3).for_each(|_| assert!(world.check(&secret, "PSA", START).allowed()));
-    assert_eq!(scopes_in_use(&world), Some(none.with(psa)));
+    assert_eq!(scopes_in_use(&mut world), Some(none.with(psa)));
     record.disabled = true;
     world.put(&record);
     world.check(&secret, "CRM", START);
-    assert_eq!(scopes_in_use(&world), Some(none.with(psa)));
+    assert_eq!(scopes_in_use(&mut world), Some(none.with(psa)));
 }
 
 #[test]
@@ -294,19 +294,19 @@ fn a_scope_is_in_use_until_that_is_stored() {
     world.put(&record);
     let (psa, crm) = (ScopeSet::default().with(world.scope("PSA")), ScopeSet::default().with(world.scope("CRM")));
     world.check(&secret, "PSA", START);
-    assert_eq!(scopes_in_use(&world), Some(psa));
+    assert_eq!(scopes_in_use(&mut world), Some(psa));
     // A flush that failed: nothing is settled, so it is there again.
     world.writer.undrain([record.id]);
-    assert_eq!(scopes_in_use(&world), Some(psa));
+    assert_eq!(scopes_in_use(&mut world), Some(psa));
     // One that did not, with another use meanwhile.
     world.check(&secret, "CRM", START);
     world.writer.settle([(record.id, psa)]);
-    assert_eq!(scopes_in_use(&world), Some(crm));
+    assert_eq!(scopes_in_use(&mut world), Some(crm));
     world.check(&secret, "PSA", START);
-    assert_eq!(scopes_in_use(&world).map(ScopeSet::bits), Some(psa.bits() | crm.bits()));
+    assert_eq!(scopes_in_use(&mut world).map(ScopeSet::bits), Some(psa.bits() | crm.bits()));
     world.writer.settle([(record.id, ScopeSet::from_bits(u64::MAX))]);
     world.writer.undrain([record.id]);
-    assert_eq!(scopes_in_use(&world), Some(ScopeSet::default()));
+    assert_eq!(scopes_in_use(&mut world), Some(ScopeSet::default()));
 }
 
 #[test]

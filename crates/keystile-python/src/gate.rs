@@ -1,5 +1,6 @@
 //! The gate and its scope handles.
 
+use crate::counters::Counters;
 use crate::decision::Decision;
 use crate::keys::{id_of, pepper_of, prefix_of};
 use crate::pool::Pool;
@@ -71,7 +72,7 @@ impl Gate {
         cost: u32,
     ) -> PyResult<Bound<'py, Decision>> {
         let gate = slf.get();
-        let decision = gate.inner.check(credential, gate.needed(scope)?, client, cost, clock::boot_ns());
+        let decision = gate.inner.timed(credential, gate.needed(scope)?, client, cost, clock::boot_ns);
         gate.decisions.give(slf.py(), &gate.inner, &decision)
     }
 
@@ -231,6 +232,18 @@ impl Gate {
     #[getter]
     fn stale_refusals(&self) -> u64 {
         self.inner.stale_refusals()
+    }
+
+    #[getter]
+    fn counters(&self, py: Python<'_>) -> PyResult<Counters> {
+        if self.writer.is_some() {
+            // Where there is an agent, it does this at each interval.
+            self.change(py, |writer| {
+                writer.tally();
+                Ok(())
+            })?;
+        }
+        Ok(Counters::of(&self.inner))
     }
 
     #[getter]

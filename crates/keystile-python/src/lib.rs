@@ -2,6 +2,7 @@
 
 mod attach;
 mod clock;
+mod counters;
 mod decision;
 mod errors;
 mod explained;
@@ -19,6 +20,8 @@ mod writer;
 mod _core {
     #[pymodule_export]
     use crate::clock::boottime;
+    #[pymodule_export]
+    use crate::counters::Counters;
     #[pymodule_export]
     use crate::decision::Decision;
     #[pymodule_export]

@@ -163,8 +163,9 @@ impl Writer {
 
     fn drain(&self, py: Python<'_>) -> PyResult<Vec<UsageTuple>> {
         self.with(py, |writer| {
+            let drained = writer.drain();
             let with_digest = |(id, usage)| Some(tuple_of(&id, &usage, writer.digest_of(&id)?));
-            Ok(writer.drain().into_iter().filter_map(with_digest).collect())
+            Ok(drained.into_iter().filter_map(with_digest).collect())
         })
     }
 
@@ -188,6 +189,21 @@ impl Writer {
     #[getter]
     fn scope_names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         self.with(py, |writer| Ok(writer.scope_names()))
+    }
+
+    fn tally(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |writer| {
+            writer.tally();
+            Ok(())
+        })
+    }
+
+    fn set_figure(&self, py: Python<'_>, name: &str, value: u64) -> PyResult<()> {
+        self.with(py, |writer| writer.set_figure(name, value))
+    }
+
+    fn add_to_figure(&self, py: Python<'_>, name: &str, more: u64) -> PyResult<()> {
+        self.with(py, |writer| writer.add_to_figure(name, more))
     }
 
     fn mark_all(&self, py: Python<'_>) -> PyResult<()> {

@@ -23,6 +23,8 @@ _TAKEOVER_PAUSE_S = 0.1
 """How often a waiting agent looks whether the one before it is gone."""
 _BEATS = 8
 """Heartbeats in the time after which one that is missing counts."""
+_TALLY_S = 10.0
+"""How old the sums of all keys' counters may be at most, however seldom usage is written."""
 
 
 class Agent:
@@ -97,6 +99,12 @@ class Agent:
             writer.beat()
             await asyncio.sleep(patience_s(self._settings) / _BEATS)
 
+    async def _tally(self, writer: Writer) -> None:
+        """Sum what checks have counted, database or not, for whoever asks after the whole machine."""
+        while True:
+            writer.tally()
+            await asyncio.sleep(min(self._settings.flush_interval_ms / 1_000, _TALLY_S))
+
     async def _announce(self, follower: Follower) -> None:
         await follower.ready.wait()
         self.ready.set()
@@ -114,15 +122,20 @@ class Agent:
         flusher = Flusher(self._settings, self._url, writer)
         try:
             async with asyncio.TaskGroup() as tasks:
-                beating = tasks.create_task(self._beat(writer), name="heartbeat")
+                beside = [
+                    tasks.create_task(self._beat(writer), name="heartbeat"),
+                    tasks.create_task(self._tally(writer), name="tally"),
+                ]
                 # A long list takes a while to read, in which this agent must not look as if it hung.
                 tombstones = await asyncio.to_thread(Tombstones, tombstones_path(self._settings))
                 try:
                     await self._follow(Follower(self._settings, self._url, writer, tombstones), flusher)
                 finally:
                     tombstones.close()
-                beating.cancel()
+                for task in beside:
+                    task.cancel()
         finally:
+            writer.tally()
             # Also when cancelled: what was counted until now is worth one more try.
             await asyncio.shield(flusher.try_flush())
             flusher.close()

@@ -17,8 +17,9 @@ from typing import TypeAlias
 
 import asyncpg
 
-from keystile._core import Writer
+from keystile._core import Writer, boottime
 from keystile.agent.records import Drained, usage_row
+from keystile.figures import FLUSHED_NS
 from keystile.settings import Settings
 from keystile.store import scope_uses, usage
 from keystile.store.partitions import retention_of
@@ -53,6 +54,7 @@ class Flusher:
 
     async def try_flush(self) -> bool:
         """Flush once; False, with nothing lost, if the database could not take it."""
+        begun_ns = boottime()
         try:
             async with asyncio.timeout(_DEADLINE_S):
                 if self._conn is None or self._conn.is_closed():
@@ -66,6 +68,7 @@ class Flusher:
             # In the middle of an answer, perhaps one that never comes: the last flush needs another connection.
             self.close()
             raise
+        self._writer.set_figure(FLUSHED_NS, begun_ns)
         return True
 
     def close(self) -> None:

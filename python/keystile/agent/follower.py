@@ -26,6 +26,7 @@ from keystile.agent.records import unix_ns
 from keystile.agent.roster import Roster
 from keystile.agent.tombstones import Tombstones
 from keystile.errors import StoreError
+from keystile.figures import FED_NS
 from keystile.settings import Settings
 from keystile.store import feed, keys, quarantine, receipts
 from keystile.store.pool import FAILURES, connect
@@ -252,4 +253,5 @@ class Follower:
         if epoch is not None:
             self._leased = True
             self._writer.refresh(epoch.bytes, self._position.rev, sent_ns + self._stale_after_ns)
+            self._writer.set_figure(FED_NS, sent_ns)
             self.ready.set()

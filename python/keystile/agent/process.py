@@ -30,7 +30,7 @@ def main() -> int:
     die_with_parent(signal.SIGTERM, parent=arguments.parent)
     try:
         settings = decode(sys.stdin.buffer.read())
-        log_to_stderr(settings.log_level)
+        log_to_stderr(settings.log_level, settings.log_format, "agent")
         asyncio.run(_run(settings))
     except (KeystileError, OSError) as error:
         print(f"keystile agent: {error}", file=sys.stderr)  # noqa: T201 - for the person who started it

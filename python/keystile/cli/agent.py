@@ -21,5 +21,5 @@ def agent(context: Context) -> None:
     from keystile.cli.serve.lone_agent import run_agent  # noqa: PLC0415
 
     settings = context.settings()
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.log_format, "agent")
     asyncio.run(run_agent(settings))

@@ -24,7 +24,7 @@ def answer(request: ConsoleRequest, error: Exception) -> Page:
         return _to_sign_in(request)
     code, detail, errors, headers = describe(error)
     if code == "internal_error":
-        logger.error("request %s failed", request_id, exc_info=error)
+        logger.error("the request failed", exc_info=error)
     problem = PROBLEMS[code]
     shown = page(
         request,

@@ -30,10 +30,12 @@ from keystile.hub.errors import DatabaseUnavailable
 from keystile.hub.front import Front
 from keystile.hub.health import Health
 from keystile.hub.keys.controller import KeysController
+from keystile.hub.metrics import Metrics
 from keystile.hub.openapi import OPENAPI, Description
 from keystile.hub.operators.controller import OperatorsController
 from keystile.hub.options import answer_options
 from keystile.hub.problems import answer
+from keystile.hub.reporting import Reporter
 from keystile.hub.requests import HubRequest, check_query
 from keystile.hub.secrets import Issuer
 from keystile.hub.sessions.door import Door
@@ -47,9 +49,9 @@ from keystile.settings import Settings, pepper_bytes, segment_path
 _FIRST_CONNECTION_S = 2.0
 
 
-def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
+def create_app(settings: Settings, gate: Gate | None = None, *, place: int = 0) -> ASGIApp:
     """The Hub as one ASGI application; `gate` defaults to this machine's shared one, which may
-    appear later: until then every decision is `gate_stale`.
+    appear later: until then every decision is `gate_stale`. `place` is its number among the workers.
 
     SettingsError without a `database_url` or a pepper. The database itself may be down: calls that need it
     then answer 503 until it is back.
@@ -67,7 +69,8 @@ def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
         issuer=Issuer(settings.prefix, pepper),
         sign_in=SignIn(database, pepper),
     )
-    api = _api(hub)
+    reporter = Reporter(attachment, database, place)
+    api = _api(hub, reporter)
     # Litestar spells the ASGI types out as typed dictionaries.
     inner = cast("ASGIApp", api)
 
@@ -87,12 +90,14 @@ def create_app(settings: Settings, gate: Gate | None = None) -> ASGIApp:
         authz=Authz(attachment, proxies),
         verifier=Verifier(attachment, proxies, settings.max_body_bytes),
         health=Health(attachment, database),
+        metrics=Metrics(attachment, reporter),
+        reporter=reporter,
         description=Description(api, settings),
         products=products({scope.name for scope in settings.scopes}, guard) if settings.demo else {},
     )
 
 
-def _api(hub: Hub) -> Litestar:
+def _api(hub: Hub, reporter: Reporter) -> Litestar:
     """The management API. Who may call it is the gate's to say, in front of it."""
     return Litestar(
         route_handlers=[
@@ -108,7 +113,7 @@ def _api(hub: Hub) -> Litestar:
         exception_handlers={Exception: cast("ExceptionHandler[Exception]", answer)},
         guards=[check_query],
         before_request=cast("BeforeRequestHookHandler", answer_options),
-        lifespan=[lambda _: _database(hub.database)],
+        lifespan=[lambda _: _database(hub.database), lambda _: reporter.running()],
         logging_config=None,
         openapi_config=OPENAPI,
         request_class=HubRequest,

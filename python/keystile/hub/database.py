@@ -13,7 +13,7 @@ import asyncpg
 
 from keystile.errors import BadCursor, StoreError
 from keystile.hub.errors import DatabaseUnavailable
-from keystile.store.pool import CLIENT_FAILURES, Connection, Pool, open_pool
+from keystile.store.pool import CLIENT_FAILURES, MOST_CONNECTIONS, Connection, Pool, open_pool
 
 _ACQUIRE_S = 5.0
 _CLOSE_S = 5.0
@@ -66,6 +66,11 @@ class Database:
                 raise
             logger.warning("database unavailable: %s", type(error).__name__)
             raise DatabaseUnavailable from error
+
+    def pool(self) -> tuple[int, int, int]:
+        """How many connections there are, how many of them nobody uses, and how many there may be."""
+        pool = self._pool
+        return (0, 0, MOST_CONNECTIONS) if pool is None else (pool.get_size(), pool.get_idle_size(), MOST_CONNECTIONS)
 
     async def close(self) -> None:
         """Close every connection; those that do not go quietly are cut."""

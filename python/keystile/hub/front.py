@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from keystile.hub.authz import PATH as AUTHZ
 from keystile.hub.authz import Authz
 from keystile.hub.health import Health
+from keystile.hub.metrics import Metrics
 from keystile.hub.openapi import Description
+from keystile.hub.reporting import Reporter
 from keystile.hub.verify import PATH as VERIFY
 from keystile.hub.verify import Verifier
 from keystile.hub.wire import ASGIApp, Envelope, Receive, Scope, Send, respond, respond_problem
@@ -28,6 +30,8 @@ class Front:
         authz: Authz,
         verifier: Verifier,
         health: Health,
+        metrics: Metrics,
+        reporter: Reporter,
         description: Description,
         products: Mapping[str, ASGIApp],
     ) -> None:
@@ -41,12 +45,12 @@ class Front:
             "/": _to_console,
             "/healthz": health.alive,
             "/readyz": health.ready,
-            "/metrics": health.metrics,
+            "/metrics": metrics,
             "/openapi.json": description.document,
             "/docs": description.page,
         }
         self._products = dict(products)
-        self._rest = Envelope(self._dispatch)
+        self._rest = Envelope(self._dispatch, reporter.answered)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

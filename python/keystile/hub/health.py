@@ -1,4 +1,4 @@
-"""Whether the process lives, whether its gate can decide, and figures for Prometheus."""
+"""Whether the process lives, and whether its gate can decide."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ _QUARANTINED = (
 )
 _ASK_S = 1.0
 """How long, and how often at most, the database is asked why the gate is stale."""
-_PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class Health:
@@ -55,25 +54,3 @@ class Health:
             except (DatabaseUnavailable, TimeoutError):
                 self._reason = _STALE
         return self._reason
-
-    async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
-        """The Prometheus text format; every figure is of this machine's segment, whichever worker answers."""
-        await respond(send, 200, self._figures().encode(), media_type=_PROMETHEUS)
-
-    def _figures(self) -> str:
-        gate = self._attachment.ensure()
-        fresh = ("gate_fresh", "gauge", "Whether the gate can show that its keys are current.")
-        if gate is None:
-            return _figure(*fresh, 0)
-        figures = (
-            (*fresh, int(gate.fresh)),
-            ("keys", "gauge", "Keys that the gate holds.", gate.key_count),
-            ("segment_capacity", "gauge", "Keys that the segment can hold.", gate.capacity),
-            ("applied_revision", "gauge", "Last change that the gate has applied.", gate.applied_revision),
-            ("stale_refusals_total", "counter", "Requests refused for staleness.", gate.stale_refusals),
-        )
-        return "".join(_figure(*figure) for figure in figures)
-
-
-def _figure(name: str, kind: str, text: str, value: int) -> str:
-    return f"# HELP keystile_{name} {text}\n# TYPE keystile_{name} {kind}\nkeystile_{name} {value}\n"

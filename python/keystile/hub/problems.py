@@ -40,7 +40,7 @@ def answer(request: HubRequest, error: Exception) -> Response[bytes]:
     request_id: str = request.scope["state"]["request_id"]
     code, detail, errors, headers = describe(error)
     if code == "internal_error":
-        logger.error("request %s failed", request_id, exc_info=error)
+        logger.error("the request failed", exc_info=error)
     content = problem(
         code,
         detail=detail,

@@ -6,12 +6,13 @@ import itertools
 import logging
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from keystile import Decision
 from keystile.asgi import ASGIApp, ASGIScope, Message, Receive, Send
 from keystile.hub.errors import BodyTooLarge
+from keystile.logs import REQUEST_ID
 from keystile.problems import CONTENT_TYPE, PROBLEMS, problem
 
 Scope = ASGIScope
@@ -129,16 +130,18 @@ class Envelope:
     """Gives every answer a request id and the common headers, and every crash a problem for an answer.
 
     The id stands in `scope["state"]["request_id"]` for whoever answers. A header that the inner application
-    sets itself is left alone.
+    sets itself is left alone. `answered` is told the status of each answer.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, answered: Callable[[int], None]) -> None:
         self._app = app
+        self._answered = answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI, for HTTP only."""
         identity = request_id(scope)
         scope.setdefault("state", {})["request_id"] = identity.decode()
+        told = REQUEST_ID.set(identity.decode())
         started = False
 
         async def send_sealed(message: Message) -> None:
@@ -151,6 +154,7 @@ class Envelope:
                 if b"x-request-id" not in present:
                     headers.append((b"x-request-id", identity))
                 message["headers"] = headers
+                self._answered(message["status"])
             await send(message)
 
         try:
@@ -160,5 +164,7 @@ class Envelope:
         except Exception:
             if started:
                 raise
-            logger.exception("request %s failed", identity.decode())
+            logger.exception("the request failed")
             await respond_problem(send_sealed, "internal_error", scope=scope)
+        finally:
+            REQUEST_ID.reset(told)

@@ -29,6 +29,7 @@ def main() -> int:
     """Serve until SIGTERM or SIGINT, then finish the requests in flight; the exit code."""
     parser = argparse.ArgumentParser(prog="keystile.hub.worker", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="the listening socket, inherited")
+    parser.add_argument("--place", type=int, default=0, help="its number among the workers")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="pid of the supervisor")
     arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -37,11 +38,11 @@ def main() -> int:
     die_with_parent(signal.SIGTERM, parent=arguments.parent)
     try:
         settings = decode(sys.stdin.buffer.read())
-        app = create_app(settings)
+        app = create_app(settings, place=arguments.place)
     except KeystileError as error:
         print(f"keystile worker: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
         return 1
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.log_format, "worker")
     # Its messages of starting and stopping are the supervisor's business.
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.root.level))
     config = uvicorn.Config(

@@ -26,6 +26,8 @@ CLIENT_FAILURES = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises of its own accord; the second, where a connection ends in the middle of a step."""
 FAILURES = (*CLIENT_FAILURES, asyncpg.PostgresError, StoreError, OSError, TimeoutError)
 """Every way in which work on a connection fails through no fault of the work."""
+MOST_CONNECTIONS = 8
+"""As many connections as a pool has at most."""
 _CONNECT_TIMEOUT_S = 10.0
 # Longer than the server's own limit, so that it acts only when the server no longer answers.
 _COMMAND_TIMEOUT_S = 40.0
@@ -56,7 +58,7 @@ async def connect(
         raise _unreachable(error) from None
 
 
-async def open_pool(url: str, *, min_size: int = 1, max_size: int = 8) -> Pool:
+async def open_pool(url: str, *, min_size: int = 1, max_size: int = MOST_CONNECTIONS) -> Pool:
     """A pool with `min_size` connections already made. StoreError when the database cannot be reached."""
     try:
         return await asyncpg.create_pool(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+import msgspec
 from world import World
 
 from keystile.settings import encode
@@ -63,6 +66,29 @@ async def test_a_worker_serves_the_machines_gate_and_drains(world: World) -> Non
         assert process.returncode == 0, err.decode()
         for text in (secret, world.secret):
             assert text.encode() not in out + err
+
+
+async def test_a_line_of_the_log_names_its_request(world: World) -> None:
+    nowhere = f"postgresql://nobody@/none?host={world.settings.data}"
+    settings = msgspec.structs.replace(world.settings, database_url=nowhere, log_format="json")
+    async with worker(encode(settings)) as (process, url):
+        headers = {"Authorization": f"Bearer {world.secret}", "X-Request-Id": "asked-by-a-test"}
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=20) as client:
+            assert (await client.get("/healthz")).status_code == 200
+            # Between two tries to connect, which are half a second apart, requests fail without a line.
+            until_s = time.monotonic() + 1
+            while time.monotonic() < until_s:
+                answer = await client.get("/v1/keys")
+                assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+                await client.get("/v1/keys", headers={"X-Request-Id": world.secret})
+        process.send_signal(signal.SIGTERM)
+        _, err = await asyncio.wait_for(process.communicate(), 20)
+    assert world.secret.encode() not in err
+    lines = [json.loads(line) for line in err.splitlines()]
+    named = [line for line in lines if line.get("request_id") == "asked-by-a-test"]
+    assert {(line["logger"], line["process"], line["pid"]) for line in named} == {
+        ("keystile.hub.database", "worker", process.pid)
+    }
 
 
 async def test_bad_settings_are_one_line_and_no_trace() -> None:

@@ -6,7 +6,6 @@ use crate::digest::{Digest, KeyHash};
 use crate::scope::Scope;
 use crate::secret::KeyText;
 use crate::segment::{catalogue, head};
-use std::sync::atomic::Ordering::Relaxed;
 
 impl Gate {
     /// The names of the scopes that the key of a decision holds; they may have changed since.
@@ -109,12 +108,6 @@ impl Gate {
     #[must_use]
     pub fn key_count(&self) -> u32 {
         self.segment.used()
-    }
-
-    /// Requests refused because the gate was stale, since the segment was made.
-    #[must_use]
-    pub fn stale_refusals(&self) -> u64 {
-        self.segment.counts().stale_refusals().load(Relaxed)
     }
 
     /// Wall time minus boot time by which it judges expiry, in ns.

@@ -1,17 +1,19 @@
-//! The catalogue: scope names, tiers and tenant ids, each known to the rest of the segment by its place.
+//! The catalogue: scope names, tiers, tenant ids and figures, each known to the rest of the segment by its place.
 //!
-//! All three only grow while a segment lives: a place never gets another name, so a reader that holds one cannot
+//! All of them only grow while a segment lives: a place never gets another name, so a reader that holds one cannot
 //! be misled. A name is written first and published by the count.
 
+use super::header::Header;
 use super::layout::{
-    MAX_TENANTS, MAX_TIERS, NAME_WORDS, SCOPES_AT, TENANT_WORDS, TENANTS_AT, TIER_WORDS, TIERS_AT, WORD, head,
+    FIGURE_WORDS, MAX_FIGURES, MAX_TENANTS, MAX_TIERS, NAME_WORDS, SCOPES_AT, TENANT_WORDS, TENANTS_AT, TIER_WORDS,
+    TIERS_AT, WORD, head,
 };
 use crate::quota::Quota;
 use crate::scope::{MAX_SCOPES, Scope};
 use crate::sync::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-/// One of the three tables of names.
+/// One of the tables of names.
 #[derive(Clone, Copy)]
 pub(crate) struct Names {
     at: usize,
@@ -27,6 +29,8 @@ pub(crate) const TIERS: Names =
     Names { at: TIERS_AT, stride: TIER_WORDS, words: NAME_WORDS, used: head::TIERS_USED, max: MAX_TIERS };
 pub(crate) const TENANTS: Names =
     Names { at: TENANTS_AT, stride: TENANT_WORDS, words: TENANT_WORDS, used: head::TENANTS_USED, max: MAX_TENANTS };
+pub(crate) const FIGURES: Names =
+    Names { at: head::FIGURES, stride: FIGURE_WORDS, words: NAME_WORDS, used: head::FIGURES_USED, max: MAX_FIGURES };
 
 impl Names {
     /// How many there are.
@@ -91,6 +95,17 @@ pub(crate) fn quota(facts: &[AtomicU64], place: u8) -> Quota {
 /// Changes the quota of the tier at `place`, by one store.
 pub(crate) fn set_quota(facts: &[AtomicU64], place: usize, quota: Quota) {
     facts[TIERS_AT + place * TIER_WORDS + NAME_WORDS].store(quota.to_word(), Release);
+}
+
+/// Where the value of the figure at `place` lies.
+pub(crate) const fn figure_at(place: usize) -> usize {
+    head::FIGURES + place * FIGURE_WORDS + NAME_WORDS
+}
+
+/// All figures: name and value.
+pub(crate) fn figures(facts: &[AtomicU64]) -> Vec<(String, u64)> {
+    let figure = |place| (FIGURES.get(facts, place), Header(facts).get(figure_at(place)));
+    (0..FIGURES.len(facts)).map(figure).collect()
 }
 
 /// The scope called `name`.

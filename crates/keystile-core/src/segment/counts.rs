@@ -1,10 +1,10 @@
 //! The counts area: buckets, counters, marks of what changed, and the budget of failed attempts.
 
-use super::layout::{BUDGET_AT, COLD_WORDS, HOT_WORDS, Layout, cold, hot, tally};
-use crate::address::{BUDGET_BUCKETS, Client};
+use super::layout::{BUDGET_AT, COLD_WORDS, HOT_WORDS, Layout, cold, hot};
+use crate::address::BUDGET_BUCKETS;
 use crate::scope::{Scope, ScopeSet};
 use crate::sync::{AtomicU64, fence_after_rmw};
-use crate::usage::{Counter, Presented, Usage};
+use crate::usage::{COUNTERS, Counter, Presented, Usage};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Typed access to the counts area.
@@ -35,14 +35,9 @@ impl<'a> Counts<'a> {
         self.hot(slot, hot::BUCKET)
     }
 
-    /// The bucket of a client's failed attempts.
-    pub(crate) fn budget(self, client: Client, key: (u64, u64)) -> &'a AtomicU64 {
-        &self.words[BUDGET_AT + client.bucket(key) % BUDGET_BUCKETS]
-    }
-
-    /// Refusals because the gate was stale.
-    pub(crate) fn stale_refusals(self) -> &'a AtomicU64 {
-        &self.words[tally::STALE_REFUSALS]
+    /// The buckets of clients' failed attempts.
+    pub(crate) fn budgets(self) -> &'a [AtomicU64] {
+        &self.words[BUDGET_AT..BUDGET_AT + BUDGET_BUCKETS]
     }
 
     fn counter(self, slot: u32, counter: Counter) -> &'a AtomicU64 {
@@ -125,14 +120,24 @@ impl<'a> Counts<'a> {
             if word.load(Relaxed) == 0 {
                 continue;
             }
-            let mut bits = word.swap(0, Relaxed);
+            let bits = word.swap(0, Relaxed);
             fence_after_rmw();
-            while bits != 0 {
-                dirty.push(first + bits.trailing_zeros());
-                bits &= bits - 1;
-            }
+            dirty.extend(ones(bits).map(|bit| first + bit));
         }
         dirty
+    }
+
+    /// The marked ones among the first `used` slots, which stay marked.
+    pub(crate) fn marked(self, used: u32) -> impl Iterator<Item = u32> + use<'a> {
+        (0..used).step_by(64).flat_map(move |first| {
+            let bits = self.words[self.layout.dirty_at + first as usize / 64].load(Relaxed);
+            ones(bits).map(move |bit| first + bit)
+        })
+    }
+
+    /// A slot's counters, each at its number.
+    pub(crate) fn counters(self, slot: u32) -> [u64; COUNTERS] {
+        Counter::ALL.map(|counter| self.counter(slot, counter).load(Relaxed))
     }
 
     /// A slot's counters, and its scopes in use.
@@ -154,4 +159,10 @@ impl<'a> Counts<'a> {
             scopes: ScopeSet(self.hot(slot, hot::SCOPES).load(Relaxed)),
         }
     }
+}
+
+/// The numbers of the bits that are set, in rising order.
+fn ones(bits: u64) -> impl Iterator<Item = u32> {
+    let left = |bits: u64| (bits != 0).then_some(bits);
+    std::iter::successors(left(bits), move |bits| left(bits & (bits - 1))).map(u64::trailing_zeros)
 }

@@ -7,6 +7,7 @@ use super::layout::{CAPACITY, Layout, MAGIC, VERSION, WORD, head};
 use super::lock::is_same;
 use super::map::Map;
 use super::slots::Slot;
+use super::tallies::Tallies;
 use super::{Result, SegmentError};
 use crate::secret::Prefix;
 use crate::sync::AtomicU64;
@@ -153,6 +154,11 @@ impl Segment {
     #[inline]
     pub(crate) fn counts(&self) -> Counts<'_> {
         Counts::new(self.map.counts.words(), &self.layout)
+    }
+
+    /// What all processes of the machine add to.
+    pub(crate) fn tallies(&self) -> Tallies<'_> {
+        Tallies(self.map.counts.words())
     }
 
     /// The same, to be written; for the holder of the lock.

@@ -4,11 +4,14 @@
 
 use super::editions::Areas;
 use crate::address::BUDGET_BUCKETS;
+use crate::decision::Outcome;
 use crate::digest::PEPPER_WORDS;
+use crate::latency::BOUNDS;
 use crate::scope::{MAX_NAME_LEN, MAX_SCOPES};
+use crate::usage::COUNTERS;
 
 pub(crate) const MAGIC: u64 = u64::from_be_bytes(*b"KEYSTILE");
-pub(crate) const VERSION: u64 = 4;
+pub(crate) const VERSION: u64 = 5;
 
 pub(crate) const WORD: usize = 8;
 pub(crate) const PAGE: usize = 4096 / WORD;
@@ -16,6 +19,9 @@ pub(crate) const PAGE: usize = 4096 / WORD;
 pub(crate) const MAX_PEPPERS: usize = 4;
 pub(crate) const MAX_TIERS: usize = 64;
 pub(crate) const MAX_TENANTS: usize = 1 << 16;
+pub(crate) const MAX_FIGURES: usize = 48;
+/// As many workers as the settings allow.
+pub(crate) const MAX_WORKERS: usize = 256;
 /// Smallest and largest number of keys that a segment can be made for.
 pub(crate) const CAPACITY: std::ops::RangeInclusive<u32> = 64..=1 << 27;
 
@@ -45,15 +51,20 @@ pub(crate) mod head {
     pub(crate) const FEED_EPOCH: usize = 24; // 2 words
     pub(crate) const OFFSET_SET_AT: usize = 26;
     pub(crate) const HEARTBEAT: usize = 27;
+    pub(crate) const FIGURES_USED: usize = 28;
 
     pub(crate) const PEPPERS: usize = 32; // MAX_PEPPERS * PEPPER_WORDS
     pub(crate) const SHADOW: usize = 64; // SLOT_WORDS: the facts before the change that is being made
+    pub(crate) const TOTALS: usize = 80; // COUNTERS: the sums of all keys' counters
+    pub(crate) const FIGURES: usize = 128; // MAX_FIGURES * FIGURE_WORDS
 }
 
 /// Words of a name in the catalogue.
 pub(crate) const NAME_WORDS: usize = MAX_NAME_LEN / WORD;
 /// A tier: its name, then its quota in one word.
 pub(crate) const TIER_WORDS: usize = 8;
+/// A figure: its name, then its value.
+pub(crate) const FIGURE_WORDS: usize = 8;
 /// A tenant id: up to 63 bytes, zero-padded.
 pub(crate) const TENANT_WORDS: usize = 8;
 
@@ -102,14 +113,35 @@ pub(crate) mod cold {
     pub(crate) const ROTATED_FROM: usize = 4; // what hot::LAST_USED said when the current secret came
 }
 
-/// Places in the first page of the counts area.
+/// Places in the first page of the counts area: what all processes of the machine add to.
 pub(crate) mod tally {
-    pub(crate) const STALE_REFUSALS: usize = 0;
+    pub(crate) const REFUSALS: usize = 0; // STRIPES * STRIPE_WORDS: those without a key, by outcome
+    pub(crate) const TIMES: usize = 128; // latency::BOUNDS + 1: the histogram of how long checks take
+    pub(crate) const TIMES_SUM: usize = 160;
 }
-pub(crate) const BUDGET_AT: usize = PAGE;
+/// Refusals without a key are counted in so many places, each with a line or two of its own.
+pub(crate) const STRIPES: usize = 8;
+pub(crate) const STRIPE_WORDS: usize = 16;
+/// What the Hub's workers tell of themselves: a line for each.
+pub(crate) const WORKERS_AT: usize = PAGE;
+pub(crate) const WORKER_WORDS: usize = 8;
+/// Places within the line of one worker.
+pub(crate) mod worker {
+    pub(crate) const TOLD_AT: usize = 0; // boot time, ns
+    pub(crate) const POOL: usize = 1; // 3 words: connections to the database
+    pub(crate) const ANSWERED: usize = 4;
+    pub(crate) const CLASSES: usize = 4; // 2xx to 5xx
+}
+pub(crate) const BUDGET_AT: usize = WORKERS_AT + MAX_WORKERS * WORKER_WORDS;
 const DIRTY_AT: usize = BUDGET_AT + BUDGET_BUCKETS;
 
-const _: () = assert!(head::PEPPERS + MAX_PEPPERS * PEPPER_WORDS <= head::SHADOW && head::SHADOW + SLOT_WORDS <= PAGE);
+const _: () = {
+    assert!(head::PEPPERS + MAX_PEPPERS * PEPPER_WORDS <= head::SHADOW && head::SHADOW + SLOT_WORDS <= head::TOTALS);
+    assert!(head::TOTALS + COUNTERS <= head::FIGURES && head::FIGURES + MAX_FIGURES * FIGURE_WORDS <= PAGE);
+    assert!(Outcome::ALL.len() <= STRIPE_WORDS && tally::REFUSALS + STRIPES * STRIPE_WORDS <= tally::TIMES);
+    assert!(tally::TIMES + BOUNDS < tally::TIMES_SUM && tally::TIMES_SUM < PAGE && BUDGET_AT.is_multiple_of(PAGE));
+    assert!(NAME_WORDS < FIGURE_WORDS && worker::ANSWERED + worker::CLASSES <= WORKER_WORDS);
+};
 
 /// Rounds up to whole pages.
 pub(crate) const fn pages(words: usize) -> usize {

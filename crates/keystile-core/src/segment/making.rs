@@ -1,13 +1,13 @@
 //! Making a segment, and putting it in another one's place without giving anything away.
 
-use super::catalogue::{SCOPES, TENANTS, TIERS};
+use super::catalogue::{FIGURES, SCOPES, TENANTS, TIERS};
 use super::file::{Identity, Segment, io_error};
 use super::header::Header;
 use super::index::Index;
 use super::index_keeper::renew_index;
 use super::layout::{
-    BUDGET_AT, CHUNK_SLOTS, COLD_WORDS, HOT_WORDS, MAGIC, SCOPES_AT, TENANT_WORDS, TENANTS_AT, VERSION, WORD, head,
-    index_log2,
+    BUDGET_AT, CHUNK_SLOTS, COLD_WORDS, FIGURE_WORDS, HOT_WORDS, MAGIC, MAX_FIGURES, SCOPES_AT, TENANT_WORDS,
+    TENANTS_AT, VERSION, WORD, head, index_log2,
 };
 use super::lock::suffixed;
 use super::slots::Slot;
@@ -108,7 +108,8 @@ fn hand_over(old: &Segment, new: &Segment) -> Result<()> {
     Ok(())
 }
 
-/// The catalogue with all its places, the budgets, the clock and the gate's id, under which its counters are known.
+/// The catalogue with all its places, figures, tallies and budgets, the clock and the gate's id, under which its counters
+/// are known.
 fn hand_over_header(old: &Segment, new: &Segment) -> Result<()> {
     let (from, to) = (old.facts(), new.writable_facts());
     let tenants = TENANTS.len(from) * TENANT_WORDS;
@@ -117,7 +118,8 @@ fn hand_over_header(old: &Segment, new: &Segment) -> Result<()> {
     for word in [head::GATE_ID, head::GATE_ID + 1, head::FAILURE_KEY, head::FAILURE_KEY + 1] {
         copy(from, word, to, word, 1);
     }
-    for word in [head::WALL_OFFSET, head::OFFSET_SET_AT, SCOPES.used, TIERS.used, TENANTS.used] {
+    copy(from, head::FIGURES, to, head::FIGURES, MAX_FIGURES * FIGURE_WORDS);
+    for word in [head::WALL_OFFSET, head::OFFSET_SET_AT, SCOPES.used, TIERS.used, TENANTS.used, FIGURES.used] {
         copy(from, word, to, word, 1);
     }
     copy(old.counts_words(), 0, new.counts_words(), 0, BUDGET_AT + BUDGET_BUCKETS);

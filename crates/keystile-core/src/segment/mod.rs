@@ -13,6 +13,7 @@ pub(crate) mod catalogue;
 mod catalogue_keeper;
 mod counts;
 mod editions;
+mod figures;
 mod file;
 mod header;
 mod index;
@@ -24,9 +25,12 @@ mod map;
 #[cfg(all(loom, test))]
 mod models;
 mod slots;
+mod tallies;
+mod totals;
 mod writer;
 
 pub use file::{Identity, Segment};
+pub use tallies::{Connections, Workers};
 pub use writer::{Options, Writer};
 
 pub(crate) use layout::head;

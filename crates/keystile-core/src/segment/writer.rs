@@ -8,6 +8,7 @@ use super::layout::{CHUNK_SLOTS, head};
 use super::lock::Lock;
 use super::making::adopt_or_make;
 use super::slots::{Facts, Slot};
+use super::totals::Totals;
 use super::{Result, SegmentError};
 use crate::bucket::Instant;
 use crate::digest::{Digest, Pepper};
@@ -46,6 +47,7 @@ pub struct Writer {
     catalogue: CatalogueKeeper,
     index: IndexKeeper,
     by_id: HashMap<KeyId, u32>,
+    totals: Totals,
     lock: Lock,
 }
 
@@ -61,7 +63,8 @@ impl Writer {
         let segment = Arc::new(adopt_or_make(path, options, identity)?);
         let (catalogue, index) = (CatalogueKeeper::adopt(&segment), IndexKeeper::adopt(&segment)?);
         let by_id = HashMap::with_capacity(segment.used() as usize);
-        let mut writer = Self { segment, catalogue, index, by_id, lock };
+        let totals = Totals::adopt(&segment);
+        let mut writer = Self { segment, catalogue, index, by_id, totals, lock };
         writer.configure(options)?;
         writer.adopt();
         Ok(writer)
@@ -86,7 +89,7 @@ impl Writer {
         self.header().get_wide(head::GATE_ID)
     }
 
-    fn header(&self) -> Header<'_> {
+    pub(super) fn header(&self) -> Header<'_> {
         Header(self.segment.writable_facts())
     }
 
@@ -259,10 +262,16 @@ impl Writer {
     /// The counters of every key that changed since the last call, cumulative, and the scopes that it has used since
     /// they were settled. Costs grow with keys in use.
     #[must_use]
-    pub fn drain(&self) -> Vec<(KeyId, Usage)> {
+    pub fn drain(&mut self) -> Vec<(KeyId, Usage)> {
         let counts = self.segment.counts();
-        let read = |slot| (self.segment.slot(slot).id(), counts.usage(slot));
-        counts.unmark(self.segment.used()).into_iter().map(read).collect()
+        let slots = counts.unmark(self.segment.used());
+        self.totals.update(&self.segment, slots.iter().copied());
+        slots.into_iter().map(|slot| (self.segment.slot(slot).id(), counts.usage(slot))).collect()
+    }
+
+    /// Brings what [`crate::Gate::decisions`] tells up to date. Costs grow with keys used since the last drain.
+    pub fn tally(&mut self) {
+        self.totals.update(&self.segment, self.segment.counts().marked(self.segment.used()));
     }
 
     /// The digest of a key's current secret as the gate knows it, which tells whose its `current_used_at_ms` is.

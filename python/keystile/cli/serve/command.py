@@ -40,5 +40,5 @@ def serve(context: Context, /, **flags: object) -> None:
     from keystile.cli.serve.supervisor import supervise  # noqa: PLC0415
 
     settings = context.settings(**flags)
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.log_format, "supervisor")
     asyncio.run(supervise(settings, Welcome(as_json=context.json)))

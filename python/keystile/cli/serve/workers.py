@@ -43,7 +43,7 @@ class Workers:
 
     def start(self) -> list[asyncio.Task[None]]:
         """Start them all. A task that ends with an error means that workers cannot start at all."""
-        self._slots = [asyncio.create_task(self._keep_one()) for _ in range(self._count)]
+        self._slots = [asyncio.create_task(self._keep_one(place)) for place in range(self._count)]
         return self._slots
 
     async def stop(self, hurry: asyncio.Event) -> None:
@@ -62,12 +62,12 @@ class Workers:
     async def _all_ended(self) -> None:
         await asyncio.gather(*self._slots, return_exceptions=True)
 
-    async def _keep_one(self) -> None:
+    async def _keep_one(self, place: int) -> None:
         loop = asyncio.get_running_loop()
         failures = 0
         while not self._stopping.is_set():
             started_s = loop.time()
-            status = await self._run_one()
+            status = await self._run_one(place)
             if self._stopping.is_set():
                 return
             failures = 0 if loop.time() - started_s >= SETTLED_S else failures + 1
@@ -78,8 +78,8 @@ class Workers:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
 
-    async def _run_one(self) -> int:
-        process = await self._spawn()
+    async def _run_one(self, place: int) -> int:
+        process = await self._spawn(place)
         self._processes.add(process)
         try:
             if self._stopping.is_set():
@@ -89,7 +89,7 @@ class Workers:
         finally:
             self._processes.discard(process)
 
-    async def _spawn(self) -> Process:
+    async def _spawn(self, place: int) -> Process:
         """A session of its own keeps the terminal's Ctrl-C away; the worker asks to die with its parent."""
         number = self._listener.fileno()
         return await asyncio.create_subprocess_exec(
@@ -99,6 +99,8 @@ class Workers:
             "keystile.hub.worker",
             "--fd",
             str(number),
+            "--place",
+            str(place),
             "--parent",
             str(os.getpid()),
             stdin=PIPE,

@@ -16,7 +16,7 @@ const MARKS: [&str; 9] = [
     ".swap(",
 ];
 /// A tally that nothing is read together with.
-const ALONE: &str = "stale_refusals()";
+const ALONE: &str = "tally(";
 
 /// Fails if the crate has a place that orders memory and is not among `places`, which the models came by.
 pub(super) fn assert_covered(places: &BTreeSet<(&'static str, u32)>) {
