@@ -15,6 +15,7 @@ TITLES = {
     "digest_compare": "digest wrong in its first byte or in its last",
     "near_miss_of_digest": "the same through a whole check",
     "near_miss_of_text": "any unknown key, or a genuine one but for one character",
+    "near_miss_of_imported": "any text, or an imported secret but for one character",
     CONTROL: "control: a compare that stops at the first difference",
 }
 MOST_T = 5.0

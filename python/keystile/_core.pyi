@@ -29,6 +29,9 @@ def digest(text: str | bytes, pepper: bytes, prefix: str = "tos_") -> bytes:
     ValueError if the text is not shaped like a key, or the pepper has not 32 bytes.
     """
 
+def digest_of_sha256(sha256: bytes, pepper: bytes) -> bytes:
+    """The same from the SHA-256 of a secret, of whatever shape that is. ValueError unless both have 32 bytes."""
+
 def header_lines(headers: list[tuple[bytes, bytes]]) -> bytes:
     """Headers as HTTP/1 writes them, each on a line of its own. ValueError for one that holds a control character."""
 
@@ -334,6 +337,9 @@ class Writer:
 
         `open` alone does not switch a gate that is deciding already: first the database is told.
         """
+
+    def expect_imported(self) -> None:
+        """Let the gate look for secrets that were made elsewhere: to be called before the first put of such a key."""
 
     def beat(self) -> None:
         """Show that this writer still runs, to whoever waits to take its place."""

@@ -35,7 +35,10 @@ def instrument(gate: Gate | None = None, meter_provider: MeterProvider | None = 
         "keystile.application.errors", [source.errors], "{request}", "Requests that passed and that then failed."
     )
     meter.create_observable_gauge(
-        "keystile.gate.fresh", [source.fresh], "1", "Whether the gate can show that its keys are current."
+        "keystile.gate.fresh",
+        [source.fresh],
+        "1",
+        "Whether the gate decides: else it cannot show that its keys are current.",
     )
     meter.create_observable_gauge("keystile.keys", [source.keys], "{key}", "Keys that the gate holds.")
     meter.create_observable_gauge(

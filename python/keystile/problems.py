@@ -62,6 +62,7 @@ HUB: Mapping[str, Problem] = MappingProxyType(
         "sign_in_refused": Problem(401, "Not signed in", "The address or the password is wrong."),
         "cross_site": Problem(403, "Another site", "A session is taken only from the console's own pages."),
         "role_refused": Problem(403, "Beyond your role", "Your role does not allow this."),
+        "bad_signature": Problem(403, "Not signed", "This is not signed by anybody who is believed here."),
         "home_only": Problem(403, "Home tenant only", "Only the home tenant may do this."),
         "not_found": Problem(404, "Not found", "There is nothing here by that name."),
         "method_not_allowed": Problem(405, "Method not allowed", "This address does not take that method."),
@@ -72,6 +73,8 @@ HUB: Mapping[str, Problem] = MappingProxyType(
         "operator_exists": Problem(409, "Operator exists", "Somebody signs in with that address already."),
         "operator_disabled": Problem(409, "Operator disabled", "The operator is disabled; enable them first."),
         "last_owner": Problem(409, "Last owner", "A tenant keeps at least one owner; make another one first."),
+        "too_many_webhooks": Problem(409, "Too many webhooks", "A tenant has 20 webhooks at most; remove one first."),
+        "webhook_disabled": Problem(409, "Webhook disabled", "The webhook is disabled; enable it first."),
         "body_too_large": Problem(413, "Body too large", "The body is larger than this server accepts."),
         "unsupported_media_type": Problem(
             415, "Unsupported media type", "Send the body as application/json, not encoded."
@@ -86,6 +89,9 @@ HUB: Mapping[str, Problem] = MappingProxyType(
             "Changed, not confirmed",
             "The change is made, and gates apply it as always; but the database was lost before each had said so."
             " Asking again is safe.",
+        ),
+        "signing_keys_unavailable": Problem(
+            503, "Signatures cannot be checked", "The keys that reports are signed with cannot be had; try again."
         ),
         "database_unavailable": Problem(
             503, "Database unavailable", "The database cannot be used at the moment; try again."

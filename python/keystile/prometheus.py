@@ -43,7 +43,7 @@ class GateCollector(Collector):
         gate = self._attachment.current()
         yield InfoMetricFamily("keystile_build", "The version that answers.", {"version": version("keystile")})
         fresh = gate is not None and gate.fresh
-        yield _gauge("gate_fresh", "Whether the gate can show that its keys are current: else it refuses.", fresh)
+        yield _gauge("gate_fresh", "Whether the gate decides: else it cannot show that its keys are current.", fresh)
         if gate is not None:
             counters = gate.counters
             yield from _decisions(counters)

@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -119,6 +119,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Failed attempts at once that one client address may make."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks whose `X-Forwarded-For` is believed; "unix" means any peer on a Unix socket."""
+    webhook_networks: tuple[str, ...] = ()
+    """Private networks that webhooks may reach, over plain HTTP too."""
+    leaks_keys_url: str | None = None
+    """Where the keys are listed that sign reports of leaked secrets; none: no such reports are taken."""
     max_body_bytes: int = 65_536
     """The largest request body that the Hub reads."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -267,12 +271,20 @@ def _check_text(settings: Settings) -> None:
         raise SettingsError("database_url must start with postgresql://")
     if settings.url is not None and not settings.url.startswith(("http://", "https://")):
         raise SettingsError("url must start with http:// or https://")
-    for proxy in settings.trusted_proxies:
+    leaks = settings.leaks_keys_url
+    if leaks is not None and not leaks.startswith(("https://", "http://127.0.0.1:")):
+        raise SettingsError("leaks_keys_url must start with https://")
+    proxies = [proxy for proxy in settings.trusted_proxies if proxy != UNIX_PEER]
+    _check_networks("trusted_proxies", proxies, "networks like 10.0.0.0/8, or 'unix'")
+    _check_networks("webhook_networks", settings.webhook_networks, "networks like 10.0.0.0/8")
+
+
+def _check_networks(name: str, networks: Iterable[str], use: str) -> None:
+    for network in networks:
         try:
-            if proxy != UNIX_PEER:
-                ipaddress.ip_network(proxy)
+            ipaddress.ip_network(network)
         except ValueError as error:
-            raise SettingsError(f"trusted_proxies: {error}; use networks like 10.0.0.0/8, or 'unix'") from None
+            raise SettingsError(f"{name}: {error}; use {use}") from None
 
 
 def _check_peppers(settings: Settings) -> None:

@@ -16,7 +16,7 @@ CONFIG_ENV = "KEYSTILE_CONFIG"
 DEFAULT_FILE = "keystile.toml"
 MAX_FILE_BYTES = 1_048_576
 
-_LISTS = frozenset({"retired_peppers", "trusted_proxies", "scopes", "tiers"})
+_LISTS = frozenset({"retired_peppers", "trusted_proxies", "webhook_networks", "scopes", "tiers"})
 _PATHS = frozenset({"data", "segment"})
 
 

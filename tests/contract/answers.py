@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import count
 from typing import Any, NamedTuple
 
 import httpx
 import schemathesis
+from github import GitHub
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import FailureGroup
 from world import World
 
+from keystile import mint
 from tests.contract.ways import BODIES, CONFLICTS, OBJECTS, Ask
 
 CONFORMANCE = (
@@ -21,8 +24,11 @@ CONFORMANCE = (
     "response_schema_conformance",
 )
 _MORE_THAN_ANY_LIMIT = "1000000000000"
+REPORTS, SELF_REVOKE = "POST /v1/leaks", "POST /v1/keys/self/revoke"
 _WHERE = "tests/contract/ways.py says how to get each answer of a call"
 Headers = list[tuple[str, str]]
+
+_numbers = count(1)
 
 
 class Operation(NamedTuple):
@@ -60,15 +66,23 @@ class Secrets(NamedTuple):
     exhausted: str
 
 
+class Others(NamedTuple):
+    """Clients of other Hubs on the same database: one with nothing that it needs, and one that takes no reports."""
+
+    without_gate: httpx.AsyncClient
+    without_reports: httpx.AsyncClient
+
+
 class Answers:
-    """One Hub, and beside it one on the same database that has no gate."""
+    """One Hub with all that it needs, and others beside it."""
 
     def __init__(
-        self, world: World, without_gate: httpx.AsyncClient, secrets: Secrets, document: dict[str, Any]
+        self, world: World, others: Others, secrets: Secrets, github: GitHub, document: dict[str, Any]
     ) -> None:
         self._world = world
         self._client = world.client_of(None)
-        self._without_gate = without_gate
+        self._others = others
+        self._github = github
         self._secrets = secrets
         self._document = document
         self._schema = schemathesis.openapi.from_dict(document)
@@ -97,8 +111,9 @@ class Answers:
         """The answer to a request that is right, but for what leads there; and the parameters of its path."""
         ask = await self._right(operation)
         secured = operation.said.get("security", self._document["security"]) != []
-        shown: list[str] = [self._secrets.operator] if secured else []
+        shown: list[str] = [await self._caller(operation)] if secured else []
         client, content, media = self._client, *_body_of(operation, ask)
+        reports = operation.name == REPORTS
         match status:
             case 400 if secured:
                 shown *= 2
@@ -108,6 +123,8 @@ class Answers:
                 shown = []
             case 403:
                 shown = [self._secrets.scopeless]
+            case 404 if reports:
+                client = self._others.without_reports
             case 404:
                 ask = self._absent(operation, ask)
                 content, media = _body_of(operation, ask)
@@ -119,21 +136,39 @@ class Answers:
                 headers = [*headers, ("content-length", _MORE_THAN_ANY_LIMIT)]
             case 415:
                 media = "text/plain"
+            case 422 if not secured:
+                content = b"0"
             case 422:
                 ask = ask._replace(query="no-such-parameter=1")
+            case 429 if operation.name == SELF_REVOKE:
+                # What a key may do does not matter there, only how often somebody without one has asked.
+                headers = [*headers, ("x-forwarded-for", "192.0.2.1")]
+                shown = [mint()]
+                await client.post(SELF_REVOKE.partition(" ")[2], headers=[*headers, ("authorization", "Bearer x")])
             case 429:
                 shown = [self._secrets.exhausted]
             case 503:
-                client = self._without_gate
+                client = self._others.without_gate
+        if reports and status != 403:
+            headers += self._github.signed(content or b"").items()
+            media = None
+        if "x-forwarded-for" not in dict(headers):
+            # Each from an address of its own: none has used up its failed attempts.
+            headers = [*headers, ("x-forwarded-for", f"2001:db8:0:{next(_numbers):x}::1")]
         headers += [("authorization", f"Bearer {secret}") for secret in shown]
         headers += [] if media is None else [("content-type", media)]
         path = operation.path.format(**ask.path)
         url = f"{path}?{ask.query}" if ask.query else path
         return await client.request(operation.method, url, content=content, headers=headers), ask.path
 
+    async def _caller(self, operation: Operation) -> str:
+        """The operator's secret, or for the call that ends its own key one that nothing else needs."""
+        return (await self._world.issue())[1] if operation.name == SELF_REVOKE else self._secrets.operator
+
     async def _right(self, operation: Operation) -> Ask:
-        names = [one["name"] for one in operation.said.get("parameters", ()) if one["in"] == "path"]
-        path = {name: await OBJECTS[name][0](self._world) for name in names}
+        path: dict[str, str] = {}
+        for name in (one["name"] for one in operation.said.get("parameters", ()) if one["in"] == "path"):
+            path[name] = await OBJECTS[name][0](self._world, path)
         body = BODIES[operation.name] if "requestBody" in operation.said else None
         return Ask(path, await body(self._world) if callable(body) else body)
 

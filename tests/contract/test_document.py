@@ -2,34 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from github import GitHub
 from world import World, lifespan, open_world
 
 from keystile.catalogue_settings import DEFAULT_TIERS, TierSetting
 from keystile.hub.app import create_app
 from keystile.store.embedded import EmbeddedPostgres
-from tests.contract.answers import Answers, Secrets
+from tests.contract.answers import Answers, Others, Secrets
 
 SINGLE, UNLIMITED = TierSetting("Single", 1, 1), TierSetting("Unlimited", 1_000_000_000, 1_000_000_000)
 
 
 @pytest.fixture(scope="module")
-async def world(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[World]:
-    """One with a tier that is used up at once; its gate hears of changes at once, and does not age meanwhile."""
-    tiers = (*DEFAULT_TIERS, SINGLE, UNLIMITED)
-    async with open_world(postgres, template, tiers=tiers, poll_interval_ms=10, stale_after_ms=120_000) as opened:
+def github() -> Iterator[GitHub]:
+    one = GitHub()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+async def world(postgres: EmbeddedPostgres, template: str, github: GitHub) -> AsyncIterator[World]:
+    """One with a tier and a budget of failed attempts that are used up at once; its gate hears of changes at once."""
+    options: dict[str, Any] = {
+        "tiers": (*DEFAULT_TIERS, SINGLE, UNLIMITED),
+        "failure_rate": 1,
+        "failure_burst": 1,
+        "trusted_proxies": ("127.0.0.0/8",),
+        "poll_interval_ms": 10,
+        "stale_after_ms": 120_000,
+        "webhook_networks": ("127.0.0.0/8",),
+        "leaks_keys_url": github.url,
+    }
+    async with open_world(postgres, template, **options) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-async def without_gate(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    """A Hub on a machine that has no gate yet."""
-    app: Any = create_app(msgspec.structs.replace(world.settings, segment=world.settings.data / "nothing"))
+async def others(world: World) -> AsyncIterator[Others]:
+    """A Hub on a machine that has no gate yet, and whose GitHub is away; and one that was told of no GitHub."""
+    nothing = world.settings.data / "nothing"
+    async with (
+        _beside(world, segment=nothing, leaks_keys_url="http://127.0.0.1:9/") as without_gate,
+        _beside(world, segment=nothing, leaks_keys_url=None) as without_reports,
+    ):
+        yield Others(without_gate, without_reports)
+
+
+@asynccontextmanager
+async def _beside(world: World, **changed: Any) -> AsyncIterator[httpx.AsyncClient]:
+    app: Any = create_app(msgspec.structs.replace(world.settings, **changed))
     async with lifespan(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub") as client:
         yield client
 
@@ -49,14 +77,14 @@ async def document(world: World) -> dict[str, Any]:
 
 
 async def test_every_documented_answer_is_seen(
-    world: World, without_gate: httpx.AsyncClient, secrets: Secrets, document: dict[str, Any]
+    world: World, others: Others, secrets: Secrets, github: GitHub, document: dict[str, Any]
 ) -> None:
-    complaints = await Answers(world, without_gate, secrets, document).complaints()
+    complaints = await Answers(world, others, secrets, github, document).complaints()
     assert complaints == [], "\n".join(complaints)
 
 
 async def test_what_is_not_so_is_noticed(
-    world: World, without_gate: httpx.AsyncClient, secrets: Secrets, document: dict[str, Any]
+    world: World, others: Others, secrets: Secrets, github: GitHub, document: dict[str, Any]
 ) -> None:
     """A call that nobody has thought of, a conflict without a way to it, an answer of another form, and no answer."""
     tiers = document["paths"]["/v1/tiers"]["get"]
@@ -67,7 +95,7 @@ async def test_what_is_not_so_is_noticed(
         "/v1/tiers": {"get": {**tiers, "responses": {"200": text, "404": problem, "409": problem}}},
         "/v1/scopes": {"get": {**tiers, "responses": {"200": good, "202": good}}},
     }
-    complaints = await Answers(world, without_gate, secrets, {**document, "paths": wrong}).complaints()
+    complaints = await Answers(world, others, secrets, github, {**document, "paths": wrong}).complaints()
     begins = [complaint.partition(" as ")[0] for complaint in complaints]
     assert begins == [
         "POST /v1/nothing, 200",

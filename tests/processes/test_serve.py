@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.integration.hub.receiver import Receiver
 from tests.processes.serving import PROGRAM, Serve, command_line, eventually, parents
 from tests.processes.serving import run as run_command
 
@@ -58,7 +59,8 @@ def _follow_the_link(one: Serve) -> None:
         assert browser.get(link).status_code == browser.post(link, data=form).status_code == 404
 
 
-def test_the_commands_work_against_it(serve: Start, tmp_path: Path) -> None:
+def test_the_commands_work_against_it(serve: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYSTILE_WEBHOOK_NETWORKS", "127.0.0.0/8")
     one = serve().started()
 
     def run(*args: str, **more: Any) -> Any:
@@ -105,10 +107,29 @@ def test_the_commands_work_against_it(serve: Start, tmp_path: Path) -> None:
     assert json.loads(run("tenants", "create", "acme", "--json").stdout)["id"] == "acme"
     assert run("keys", "create", "Theirs", "--tenant", "acme", "-q").returncode == 0
 
+    _is_told(one)
+
     health = run("doctor", "--json")
     assert health.returncode == 0, health.stdout
     assert {finding["level"] for finding in json.loads(health.stdout)["findings"]} == {"ok"}
     assert all(step["applied_at"] for step in json.loads(run("db", "status", "--json").stdout)["items"])
+
+
+def _is_told(one: Serve) -> None:
+    """A receiver is told, signed, of a key that its holder revokes."""
+    receiver = Receiver()
+    try:
+        with one.http() as client:
+            asked = {"url": receiver.url, "events": ["key.created", "key.revoked"]}
+            receiver.secrets.append(client.post("/v1/webhooks", json=asked).json()["secret"])
+            secret = client.post("/v1/keys", json={"name": "Lost", "scopes": []}).json()["secret"]
+            own = {"Authorization": f"Bearer {secret}"}
+            assert httpx.post(f"{one.url}/v1/keys/self/revoke", headers=own).json()["status"] == "revoked"
+        eventually(lambda: len(receiver.received) == 2, "it is told")
+        assert [told.event["type"] for told in receiver.received] == ["key.created", "key.revoked"]
+        assert receiver.faults == []
+    finally:
+        receiver.close()
 
 
 def test_a_request_in_flight_is_finished_before_the_end(serve: Start) -> None:

@@ -56,7 +56,7 @@ fn leaky_compare(runner: &mut CtRunner, rng: &mut BenchRng) {
 
 /// Times one check of each text of a world, all of them refused. Keys differ in how far away they lie in memory, so
 /// each is timed once, and the next samples come from another world: chance then weighs on both classes alike.
-fn refusals(runner: &mut CtRunner, rng: &mut BenchRng, prepare: fn(&mut World, &mut BenchRng) -> Texts) {
+fn refusals(runner: &mut CtRunner, rng: &mut BenchRng, code: &str, prepare: fn(&mut World, &mut BenchRng) -> Texts) {
     for _ in 0..samples().div_ceil(2 * KEYS) {
         let mut world = World::new(2 * KEYS as u32);
         world.random = Random::new(rng.next_u64());
@@ -70,7 +70,7 @@ fn refusals(runner: &mut CtRunner, rng: &mut BenchRng, prepare: fn(&mut World, &
             order.swap(place, rng.random_range(0..=place));
         }
         for (_, text) in &order {
-            assert_eq!(check(text).outcome.code(), "unknown_key");
+            assert_eq!(check(text).outcome.code(), code);
         }
         for (class, text) in order {
             // The text itself is fetched before the clock starts.
@@ -88,7 +88,7 @@ struct Texts {
 
 /// Any unknown key (left) and one that differs from a genuine one in a single character (right).
 fn near_miss_of_text(runner: &mut CtRunner, rng: &mut BenchRng) {
-    refusals(runner, rng, |world, rng| {
+    refusals(runner, rng, "unknown_key", |world, rng| {
         let genuine = world.keys(KEYS);
         let right = genuine.iter().map(|secret| near(secret, rng)).collect();
         Texts { left: (0..KEYS).map(|_| world.mint()).collect(), right }
@@ -98,7 +98,7 @@ fn near_miss_of_text(runner: &mut CtRunner, rng: &mut BenchRng) {
 /// Unknown keys that lead to a slot whose digest is wrong in its first byte (left) or in its last (right). Nobody
 /// without the pepper can make such keys; here they are planted.
 fn near_miss_of_digest(runner: &mut CtRunner, rng: &mut BenchRng) {
-    refusals(runner, rng, |world, rng| {
+    refusals(runner, rng, "unknown_key", |world, rng| {
         let mut planted = |place: usize| {
             let text = world.mint();
             let mut digest = world.digest(&text).to_bytes();
@@ -119,6 +119,24 @@ fn near_miss_of_digest(runner: &mut CtRunner, rng: &mut BenchRng) {
             }
         }
         texts
+    });
+}
+
+/// Any text that was never imported (left) and one that differs from an imported secret in its last character (right).
+fn near_miss_of_imported(runner: &mut CtRunner, rng: &mut BenchRng) {
+    refusals(runner, rng, "malformed_key", |world, rng| {
+        world.expect_imported();
+        let text = |rng: &mut BenchRng| {
+            format!("sk_live_{:032x}", u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64()))
+        };
+        let right = (0..KEYS).map(|_| {
+            let mut secret = text(rng);
+            world.put_imported(&secret);
+            secret.pop();
+            secret + "x"
+        });
+        let right = right.collect();
+        Texts { left: (0..KEYS).map(|_| text(rng)).collect(), right }
     });
 }
 
@@ -145,6 +163,7 @@ fn main() -> std::io::Result<()> {
         bench("digest_compare", digest_compare),
         bench("leaky_compare", leaky_compare),
         bench("near_miss_of_digest", near_miss_of_digest),
+        bench("near_miss_of_imported", near_miss_of_imported),
         bench("near_miss_of_text", near_miss_of_text),
     ];
     run_benches_console(BenchOpts::default(), benches)

@@ -4,7 +4,9 @@
 //! SHA-256 compressions. A key has 131 random bits, so a slow hash would add latency and no safety; the pepper
 //! keeps a stolen database from being matched against leaked keys, and from being used to plant one.
 
+use crate::imported::ImportedText;
 use sha2::block_api::compress256;
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 /// Words of a pepper's precomputed state, as the segment's header holds it.
@@ -127,6 +129,18 @@ impl KeyHash {
         block[56..].copy_from_slice(&(bytes.len() as u64 * 8).to_be_bytes());
         Self(compressed(INITIAL, &block))
     }
+
+    /// Hashes a secret that was made elsewhere, of as many blocks as it takes.
+    #[must_use]
+    pub fn of_imported(text: ImportedText<'_>) -> Self {
+        Self::from_bytes(&Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// The SHA-256 of a secret, as other systems keep it.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 32]) -> Self {
+        Self(std::array::from_fn(|i| u32::from_be_bytes(std::array::from_fn(|k| bytes[i * 4 + k]))))
+    }
 }
 
 /// Two words of a state in one, in the order in which they lie in memory, so that taking them apart costs nothing.
@@ -159,7 +173,6 @@ mod tests {
     use crate::secret::{KeyText, Prefix};
     use hmac::{Hmac, KeyInit, Mac};
     use proptest::prelude::*;
-    use sha2::{Digest as _, Sha256};
 
     fn reference(pepper: &[u8; 32], text: &[u8]) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(pepper).unwrap();
@@ -182,6 +195,15 @@ mod tests {
             let parsed = KeyText::parse(text.as_bytes(), &prefix).unwrap();
             let ours = Pepper::new(&pepper).digest(&KeyHash::of(parsed));
             prop_assert_eq!(ours.to_bytes(), reference(&pepper, text.as_bytes()));
+        }
+
+        #[test]
+        fn so_does_that_of_an_imported_secret(pepper: [u8; 32], text in "[!-~]{16,512}") {
+            let hashed = KeyHash::of_imported(ImportedText::parse(text.as_bytes()).unwrap());
+            let ours = Pepper::new(&pepper).digest(&hashed).to_bytes();
+            prop_assert_eq!(ours, reference(&pepper, text.as_bytes()));
+            let kept = KeyHash::from_bytes(&Sha256::digest(text.as_bytes()).into());
+            prop_assert_eq!(ours, Pepper::new(&pepper).digest(&kept).to_bytes());
         }
 
         #[test]

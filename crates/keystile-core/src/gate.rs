@@ -1,12 +1,16 @@
 //! The gate: one check, from the bytes that were presented to a decision.
 
 mod about;
+mod credential;
+
+pub use credential::Credential;
 mod counters;
 
 use crate::address::Client;
 use crate::bucket::{self, Instant, Since};
 use crate::decision::{Decision, Outcome, Subject};
 use crate::digest::{Digest, KeyHash};
+use crate::imported::ImportedText;
 use crate::latency;
 use crate::quota::Quota;
 use crate::record::{State, flag};
@@ -18,34 +22,6 @@ use crate::usage::{Counter, Presented};
 pub use counters::Budgets;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-
-/// What a request brought to be checked.
-#[derive(Clone, Copy)]
-pub enum Credential<'a> {
-    /// Nothing.
-    Missing,
-    /// More than one credential: none of them is looked at.
-    Multiple,
-    /// Something else than a bearer token.
-    Malformed,
-    /// A bearer token.
-    Token(&'a [u8]),
-}
-
-impl<'a> Credential<'a> {
-    /// From the values of all `Authorization` headers of a request (RFC 6750: `Bearer`, in any case, one space, token).
-    pub fn from_headers(values: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut values = values.into_iter();
-        let Some(value) = values.next() else { return Self::Missing };
-        if values.next().is_some() {
-            return Self::Multiple;
-        }
-        match value.split_at_checked(7) {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => Self::Token(token),
-            _ => Self::Malformed,
-        }
-    }
-}
 
 /// Decides on requests, from a machine's segment.
 pub struct Gate {
@@ -132,9 +108,12 @@ impl Gate {
             Credential::Malformed => return self.failed(&context, Outcome::MalformedKey),
         };
         let Some(text) = KeyText::outlined(token, &self.prefix) else {
-            return self.failed(&context, Outcome::MalformedKey);
+            return match self.segment.header().get(head::IMPORTED) {
+                0 => self.failed(&context, Outcome::MalformedKey),
+                _ => self.imported(&context, token),
+            };
         };
-        match self.find(text) {
+        match self.find(&KeyHash::of(text)) {
             Lookup::Known(key) => self.decide(&context, &key),
             Lookup::Unknown if text.is_whole() => self.failed(&context, Outcome::UnknownKey),
             Lookup::Unknown => self.failed(&context, Outcome::MalformedKey),
@@ -190,11 +169,23 @@ impl Gate {
         }
     }
 
-    fn find(&self, text: KeyText<'_>) -> Lookup {
+    /// What has not the outline of a key is one that was imported, or none.
+    #[cold]
+    #[inline(never)]
+    fn imported(&self, context: &Context<'_>, token: &[u8]) -> Decision {
+        match ImportedText::parse(token).map(|text| self.find(&KeyHash::of_imported(text))) {
+            Some(Lookup::Known(key)) => self.decide(context, &key),
+            Some(Lookup::Torn) => self.stale(context),
+            Some(Lookup::Unknown) | None => self.failed(context, Outcome::MalformedKey),
+        }
+    }
+
+    // Always in place, as is `decide`: that they are called from a second place must cost the first nothing.
+    #[inline(always)]
+    fn find(&self, hashed: &KeyHash) -> Lookup {
         let header = self.segment.header();
-        let hashed = KeyHash::of(text);
         for place in 0..header.peppers() {
-            let digest = header.pepper(place).digest(&hashed);
+            let digest = header.pepper(place).digest(hashed);
             for slot in self.segment.editions().candidates(&digest) {
                 match self.segment.slot(slot).find(&digest) {
                     Found::Key(state, scopes, expires_at_ns, presented) if !state.has(flag::REMOVED) => {
@@ -211,6 +202,7 @@ impl Gate {
         Lookup::Unknown
     }
 
+    #[inline(always)]
     fn decide(&self, context: &Context<'_>, key: &Known) -> Decision {
         let quota = catalogue::quota(self.segment.facts(), key.state.tier());
         let wall_ns = context.now.boottime().saturating_add_signed(context.wall_offset_ns);

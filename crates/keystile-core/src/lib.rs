@@ -22,6 +22,7 @@ pub mod decision;
 pub mod digest;
 pub mod gate;
 pub mod headers;
+pub mod imported;
 pub mod key_id;
 pub mod latency;
 pub mod lease;

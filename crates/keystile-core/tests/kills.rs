@@ -5,7 +5,7 @@ mod common;
 
 use common::{World, at, identity, options};
 use keystile_core::segment::Segment;
-use keystile_core::{Credential, Gate, Quota, lease};
+use keystile_core::{Credential, Gate, Outcome, Quota, lease};
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -123,8 +123,9 @@ fn killed_processes_are_admitted_to_the_token() {
         std::thread::sleep(Duration::from_millis(10 + fleet.random(50)));
         fleet.kill_one();
         fleet.start();
-        // Meanwhile the flusher goes on.
+        // Meanwhile the flusher goes on, and so does whoever sums for the whole machine.
         let _ = world.writer.drain();
+        world.writer.tally();
     }
     for process in &mut fleet.running {
         assert!(process.wait().unwrap().success());
@@ -150,5 +151,10 @@ fn killed_processes_are_admitted_to_the_token() {
     assert!(reported + unreported >= accrued, "{reported} of {accrued} tokens, {killed} killed");
     // A check is counted between its admission and its report.
     assert!((reported..=accrued).contains(&(usage.allowed - 1)), "{} counted", usage.allowed - 1);
+    let told = world.gate.decisions().into_iter().filter(|(_, decided)| *decided != 0);
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [(Outcome::Allowed, usage.allowed), (Outcome::RateLimited, usage.rate_limited)]
+    );
     assert!(killed >= 10 && usage.rate_limited > 0, "{killed} killed, {} refused", usage.rate_limited);
 }

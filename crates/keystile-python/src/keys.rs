@@ -47,3 +47,9 @@ pub(crate) fn digest(text: &Bound<'_, PyAny>, pepper: &[u8], prefix: &str) -> Py
         .ok_or_else(|| PyValueError::new_err("the text is not shaped like a key"))?;
     Ok(pepper_of(pepper)?.digest(&KeyHash::of(text)).to_bytes())
 }
+
+#[pyfunction]
+pub(crate) fn digest_of_sha256(sha256: &[u8], pepper: &[u8]) -> PyResult<[u8; 32]> {
+    let sha256 = sha256.try_into().map_err(|_| PyValueError::new_err("a SHA-256 digest has 32 bytes"))?;
+    Ok(pepper_of(pepper)?.digest(&KeyHash::from_bytes(sha256)).to_bytes())
+}

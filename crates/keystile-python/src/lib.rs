@@ -29,7 +29,7 @@ mod _core {
     #[pymodule_export]
     use crate::gate::{Gate, Scope};
     #[pymodule_export]
-    use crate::keys::{checksum_ok, digest, mint, new_key_id};
+    use crate::keys::{checksum_ok, digest, digest_of_sha256, mint, new_key_id};
     #[pymodule_export]
     use crate::lines::header_lines;
     #[pymodule_export]

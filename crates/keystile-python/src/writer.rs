@@ -146,6 +146,13 @@ impl Writer {
         })
     }
 
+    fn expect_imported(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |writer| {
+            writer.expect_imported();
+            Ok(())
+        })
+    }
+
     fn beat(&self, py: Python<'_>) -> PyResult<()> {
         self.with(py, |writer| {
             writer.beat(now());

@@ -9,6 +9,7 @@ from keystile._core import Gate, Writer
 from keystile.agent.advisor import Advisor
 from keystile.agent.flusher import Flusher
 from keystile.agent.follower import Follower
+from keystile.agent.herald import Herald
 from keystile.agent.holder import Holder, end, sign
 from keystile.agent.housekeeper import Housekeeper
 from keystile.agent.tombstones import Tombstones, tombstones_path
@@ -147,6 +148,7 @@ class Agent:
                 tasks.create_task(flusher.run(), name="flusher"),
                 tasks.create_task(Housekeeper(self._settings, self._url).run(), name="housekeeper"),
                 tasks.create_task(Advisor(self._url).run(), name="advisor"),
+                tasks.create_task(Herald(self._url).run(), name="herald"),
                 tasks.create_task(self._announce(follower), name="announcer"),
             ]
             await follower.run()

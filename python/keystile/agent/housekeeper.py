@@ -1,4 +1,4 @@
-"""What piles up in the database with time, and nobody needs: old changes, old usage, and gates that are long gone."""
+"""What piles up in the database with time, and nobody needs: old changes, usage and deliveries, gates long gone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from keystile.settings import Settings
-from keystile.store import feed, partitions, receipts
+from keystile.store import deliveries, feed, partitions, receipts
 from keystile.store.partitions import retention_of
 from keystile.store.pool import FAILURES, Connection, connect
 
@@ -38,6 +38,7 @@ class Housekeeper:
             (self._usage, "old usage is kept: %s"),
             (self._gates, "gates that are gone are kept: %s"),
             (self._changes, "old changes are kept: %s"),
+            (self._deliveries, "old deliveries are kept: %s"),
         ):
             try:
                 conn = await connect(self._url)
@@ -59,3 +60,6 @@ class Housekeeper:
 
     async def _changes(self, conn: Connection) -> None:
         await feed.prune(conn, CHANGES_S)
+
+    async def _deliveries(self, conn: Connection) -> None:
+        await deliveries.prune(conn)

@@ -27,6 +27,7 @@ class Loader:
     def __init__(self, writer: Writer, tombstones: Tombstones) -> None:
         self._writer = writer
         self._tombstones = tombstones
+        self._expects_imported = False
         self.forgotten: dict[str, datetime] = {}
         """Keys that the database takes for good, and this machine remembers to be revoked."""
 
@@ -57,6 +58,9 @@ class Loader:
 
     def _put(self, key: GateKey) -> bool:
         key = self._remembered(key)
+        if key.imported and not self._expects_imported:
+            self._writer.expect_imported()
+            self._expects_imported = True
         try:
             self._writer.put(key_record(key))
         except GateFull as error:

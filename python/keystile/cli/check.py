@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,10 @@ import rich_click as click
 from keystile.cli.context import Context, HubCommand, pass_context
 from keystile.cli.failure import CommandError, Exit
 from keystile.cli.output import note, print_json, print_record
+from keystile.cli.secret_input import read_secret, secret_file_option
 from keystile.errors import KeystileError
 from keystile.settings import Settings, segment_path
 
-MAX_SECRET_BYTES = 65_536
 FIELDS = (
     "allowed", "status", "code", "key_id", "tenant", "tier", "scopes",
     "limit", "remaining", "reset_at", "retry_after",
@@ -27,12 +25,7 @@ _EXITS = {429: Exit.RATE_LIMITED, 503: Exit.UNREACHABLE}
 
 @click.command(cls=HubCommand)
 @click.option("--scope", metavar="SCOPE", help="The scope that is needed; else any key passes.")
-@click.option(
-    "--secret-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Read the secret from this file; else from stdin.",
-)
+@secret_file_option
 @click.argument("refused", nargs=-1, metavar="")
 @pass_context
 def check(context: Context, scope: str | None, secret_file: Path | None, refused: tuple[str, ...]) -> None:
@@ -44,7 +37,7 @@ def check(context: Context, scope: str | None, secret_file: Path | None, refused
     if refused:
         # Not click's own message, which would repeat what may well be a secret.
         raise click.UsageError("A secret is read from stdin or --secret-file, never from an argument.")
-    secret = _read(secret_file)
+    secret = read_secret(secret_file)
     decision = _decide_here(context, secret, scope) or _ask_hub(context, secret, scope)
     if context.json:
         print_json(decision)
@@ -53,17 +46,6 @@ def check(context: Context, scope: str | None, secret_file: Path | None, refused
     if not decision["allowed"]:
         note(f"refused: {decision['code']}")
         raise SystemExit(_EXITS.get(decision["status"], Exit.DENIED))
-
-
-def _read(file: Path | None) -> str:
-    """The secret without the newline that ends a line; anything else stays as it is, to be judged."""
-    if file is None and sys.stdin.isatty():
-        return str(click.prompt("Secret", hide_input=True, err=True))
-    with file.open("rb") if file else nullcontext(sys.stdin.buffer) as stream:
-        raw = stream.read(MAX_SECRET_BYTES + 1)
-    if len(raw) > MAX_SECRET_BYTES:
-        raise CommandError(f"this is no secret: it is longer than {MAX_SECRET_BYTES} bytes", Exit.USAGE)
-    return raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
 
 
 def _decide_here(context: Context, secret: str, scope: str | None) -> dict[str, Any] | None:

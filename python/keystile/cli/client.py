@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 30.0
 PAGE_LIMIT = 200
 
+_NDJSON = {"Content-Type": "application/x-ndjson"}
 _EXITS = {
     401: Exit.DENIED,
     403: Exit.DENIED,
@@ -39,16 +40,16 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Client:
-    """One Hub and, unless `anonymous`, one Hub key. Every failure is raised as `CommandError` with its exit code."""
+    """One Hub and, unless `anonymous`, a key: the Hub key by default. Failures are `CommandError` with an exit code."""
 
-    def __init__(self, settings: Settings, *, anonymous: bool = False) -> None:
+    def __init__(self, settings: Settings, *, anonymous: bool = False, key: str | None = None) -> None:
         # httpx takes longer to import than most commands take to run; --help and completion never need it.
         import httpx  # noqa: PLC0415
 
         self.url = hub_url(settings)
         headers = {"Accept": "application/json"}
         if not anonymous:
-            headers["Authorization"] = f"Bearer {_hub_key(settings)}"
+            headers["Authorization"] = f"Bearer {_hub_key(settings) if key is None else _checked(key)}"
         try:
             self._http = httpx.Client(
                 base_url=self.url,
@@ -98,6 +99,14 @@ class Client:
         query = {"wait": "confirmed"} if wait else None
         return _object(self._send(method, path, body=body, query=query, patient=wait))
 
+    def delete(self, path: str) -> None:
+        """Remove what is at `path`."""
+        self._send("DELETE", path)
+
+    def send_lines(self, path: str, lines: bytes, query: Mapping[str, object]) -> dict[str, Any]:
+        """Send JSON objects, one a line; the JSON object answered. May be called by several threads at once."""
+        return _object(self._send("POST", path, query=query, lines=lines))
+
     def decide(self, body: object) -> dict[str, Any]:
         """Ask `/v1/verify`, which answers also with a refusal, and needs no Hub key."""
         return _object(self._send("POST", "/v1/verify", body=body))
@@ -119,13 +128,15 @@ class Client:
         *,
         query: Mapping[str, object] | None = None,
         body: object = None,
+        lines: bytes | None = None,
         patient: bool = False,
     ) -> httpx.Response:
         import httpx  # noqa: PLC0415 - loaded by then; see __init__
 
         try:
             timeout = httpx.Timeout(TIMEOUT_S, read=None if patient else TIMEOUT_S)
-            response = self._http.request(method, path, params=_params(query or {}), json=body, timeout=timeout)
+            content = {"json": body} if lines is None else {"content": lines, "headers": _NDJSON}
+            response = self._http.request(method, path, params=_params(query or {}), timeout=timeout, **content)
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
         if not response.is_success:
@@ -167,8 +178,12 @@ def _hub_key(settings: Settings) -> str:
             f"no Hub key: {path} {why}, and KEYSTILE_KEY_FILE is not set. "
             "Start `keystile serve`, or say where its data folder is with --data."
         ) from None
-    if not (key.isascii() and key.isprintable() and " " not in key):
-        raise CommandError("the Hub key is not a key: it holds characters that no key has")
+    return _checked(key)
+
+
+def _checked(key: str) -> str:
+    if not (key and key.isascii() and key.isprintable() and " " not in key):
+        raise CommandError("this is not a key: it is empty, or holds characters that no key has")
     return key
 
 
@@ -206,4 +221,5 @@ def _refusal(response: httpx.Response) -> CommandError:
         lines = [f"the Hub answered with status {response.status_code}"]
     if retry := response.headers.get("Retry-After"):
         lines.append(f"  try again in {retry} s")
-    return CommandError("\n".join(safe(line) for line in lines), code)
+    message = "\n".join(safe(line) for line in lines)
+    return CommandError(message, code, retry_after_s=int(retry) if retry and retry.isdigit() else None)

@@ -27,9 +27,9 @@ class Context:
         """Settings alone."""
         return self.load(**flags).settings
 
-    def client(self, *, anonymous: bool = False) -> Client:
-        """A client for the Hub, with the operator's key unless `anonymous`."""
-        return Client(self.settings(), anonymous=anonymous)
+    def client(self, *, anonymous: bool = False, key: str | None = None) -> Client:
+        """A client for the Hub, with the operator's key unless `anonymous`, or with another `key`."""
+        return Client(self.settings(), anonymous=anonymous, key=key)
 
 
 pass_context = click.make_pass_decorator(Context, ensure=True)

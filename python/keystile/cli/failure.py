@@ -22,6 +22,8 @@ class Exit(IntEnum):
 class CommandError(KeystileError):
     """A message for stderr and the exit code to end with."""
 
-    def __init__(self, message: str, code: Exit = Exit.ERROR) -> None:
+    def __init__(self, message: str, code: Exit = Exit.ERROR, *, retry_after_s: int | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.retry_after_s = retry_after_s
+        """After how many seconds the Hub says that a retry makes sense; None: it does not say."""

@@ -25,6 +25,7 @@ COMMANDS = {
     "tiers": "keystile.cli.catalogue",
     "tenants": "keystile.cli.tenants",
     "operators": "keystile.cli.operators",
+    "webhooks": "keystile.cli.webhooks",
     "usage": "keystile.cli.usage",
     "advice": "keystile.cli.advice",
     "audit": "keystile.cli.audit",

@@ -15,6 +15,7 @@ from keystile.store.records import AuditRow
 ACTIONS: Mapping[str, str] = MappingProxyType(
     {
         "key.create": "Key created",
+        "key.import": "Key imported",
         "key.update": "Key changed",
         "key.rotate": "Key rotated",
         "key.end_overlap": "Old secret ended",
@@ -25,6 +26,12 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
         "operator.update": "Operator changed",
         "operator.link": "Link made",
         "operator.password": "Password chosen",
+        "webhook.create": "Webhook set up",
+        "webhook.update": "Webhook changed",
+        "webhook.rotate": "Webhook rotated",
+        "webhook.delete": "Webhook removed",
+        "webhook.test": "Webhook tested",
+        "webhook.retry": "Delivered again",
         "session.begin": "Signed in",
         "session.end": "Signed out",
         "session.end_all": "Signed out everywhere",
@@ -33,7 +40,14 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
 """Every action and what it is called."""
 
 ACTORS: Mapping[str, str] = MappingProxyType(
-    {"agent": "Agent", "bootstrap": "First start", "db restore": "Restore of a backup", "demo": "Sample data"}
+    {
+        "agent": "Agent",
+        "bootstrap": "First start",
+        "db restore": "Restore of a backup",
+        "demo": "Sample data",
+        "github": "GitHub",
+        "webhooks": "Webhooks",
+    }
 )
 """Those who act and are neither keys nor operators."""
 

@@ -29,7 +29,10 @@ from keystile.hub.demo.products import products
 from keystile.hub.errors import DatabaseUnavailable
 from keystile.hub.front import Front
 from keystile.hub.health import Health
+from keystile.hub.imports.controller import ImportsController
 from keystile.hub.keys.controller import KeysController
+from keystile.hub.keys.self_revoke import SelfRevoke
+from keystile.hub.leaks.endpoint import Leaks
 from keystile.hub.metrics import Metrics
 from keystile.hub.openapi import OPENAPI, Description
 from keystile.hub.operators.controller import OperatorsController
@@ -43,6 +46,11 @@ from keystile.hub.sessions.service import SignIn
 from keystile.hub.tenants.controller import TenantsController
 from keystile.hub.usage.controller import UsageController
 from keystile.hub.verify import Verifier
+from keystile.hub.webhooks.addresses import Reach
+from keystile.hub.webhooks.controller import WebhooksController
+from keystile.hub.webhooks.courier import Courier
+from keystile.hub.webhooks.sender import Sender
+from keystile.hub.webhooks.vault import Vault
 from keystile.hub.wire import ASGIApp
 from keystile.settings import Settings, pepper_bytes, segment_path
 
@@ -61,16 +69,19 @@ def create_app(settings: Settings, gate: Gate | None = None, *, place: int = 0) 
     attachment = Attachment(gate, path=segment_path(settings))
     proxies = TrustedProxies(settings.trusted_proxies)
     database = Database(settings.database_url)
-    pepper = pepper_bytes(settings)[0]
+    peppers = pepper_bytes(settings)
     hub = Hub(
         settings=settings,
         attachment=attachment,
         database=database,
-        issuer=Issuer(settings.prefix, pepper),
-        sign_in=SignIn(database, pepper),
+        issuer=Issuer(settings.prefix, peppers[0], peppers[1:]),
+        sign_in=SignIn(database, peppers[0]),
+        vault=Vault(peppers),
+        reach=Reach(settings.webhook_networks),
     )
     reporter = Reporter(attachment, database, place)
-    api = _api(hub, reporter)
+    courier = Courier(settings.database_url, database, hub.vault, Sender(hub.reach))
+    api = _api(hub, reporter, courier)
     # Litestar spells the ASGI types out as typed dictionaries.
     inner = cast("ASGIApp", api)
 
@@ -88,6 +99,8 @@ def create_app(settings: Settings, gate: Gate | None = None, *, place: int = 0) 
         api=Door(inner, guard(inner, HUB_SCOPE), proxies),
         console=create_console(hub, proxies),
         authz=Authz(attachment, proxies),
+        self_revoke=SelfRevoke(hub, proxies),
+        leaks=Leaks(hub),
         verifier=Verifier(attachment, proxies, settings.max_body_bytes),
         health=Health(attachment, database),
         metrics=Metrics(attachment, reporter),
@@ -97,23 +110,25 @@ def create_app(settings: Settings, gate: Gate | None = None, *, place: int = 0) 
     )
 
 
-def _api(hub: Hub, reporter: Reporter) -> Litestar:
+def _api(hub: Hub, reporter: Reporter, courier: Courier) -> Litestar:
     """The management API. Who may call it is the gate's to say, in front of it."""
     return Litestar(
         route_handlers=[
             KeysController,
+            ImportsController,
             UsageController,
             AdviceController,
             CatalogueController,
             TenantsController,
             OperatorsController,
             AuditController,
+            WebhooksController,
         ],
         dependencies={"hub": Provide(lambda: hub, sync_to_thread=False)},
         exception_handlers={Exception: cast("ExceptionHandler[Exception]", answer)},
         guards=[check_query],
         before_request=cast("BeforeRequestHookHandler", answer_options),
-        lifespan=[lambda _: _database(hub.database), lambda _: reporter.running()],
+        lifespan=[lambda _: _database(hub.database), lambda _: reporter.running(), lambda _: _running(courier)],
         logging_config=None,
         openapi_config=OPENAPI,
         request_class=HubRequest,
@@ -131,3 +146,14 @@ async def _database(database: Database) -> AsyncIterator[None]:
         yield
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def _running(courier: Courier) -> AsyncIterator[None]:
+    """Deliver for as long as the Hub answers."""
+    task = asyncio.create_task(courier.run(), name="courier")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})

@@ -24,7 +24,7 @@ def parse(raw: bytes) -> object:
     """
     try:
         text = raw.decode("utf-8")
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_number)
+        document = _decoder.decode(text)
         if "\\u" in text:
             # Only an escape can make a lone surrogate, which is no text and fits no database.
             json.dumps(document, ensure_ascii=False).encode("utf-8")
@@ -94,3 +94,6 @@ def _number(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError
     return int(value) if value.is_integer() and abs(value) <= _LARGEST_EXACT else value
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_number)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import msgspec
 
 from keystile import Decision
 from keystile._core import boottime
-from keystile.asgi import STATE_KEY
+from keystile.asgi import STATE_KEY, Receive
 from keystile.attachment import Attachment
 from keystile.hub.auth import Caller, key_caller, operator_caller
 from keystile.hub.database import Database
@@ -20,6 +21,8 @@ from keystile.hub.rights import check_change
 from keystile.hub.secrets import Issuer
 from keystile.hub.sessions.service import SignIn
 from keystile.hub.waits import Commit, Confirmation, until_applied, until_confirmed, without_machines
+from keystile.hub.webhooks.addresses import Reach
+from keystile.hub.webhooks.vault import Vault
 from keystile.settings import Settings
 from keystile.store import feed, receipts
 from keystile.store.pool import Connection
@@ -43,13 +46,23 @@ class Hub:
     """The parts that the composition root put together."""
 
     def __init__(
-        self, *, settings: Settings, attachment: Attachment, database: Database, issuer: Issuer, sign_in: SignIn
+        self,
+        *,
+        settings: Settings,
+        attachment: Attachment,
+        database: Database,
+        issuer: Issuer,
+        sign_in: SignIn,
+        vault: Vault,
+        reach: Reach,
     ) -> None:
         self.settings = settings
         self.attachment = attachment
         self.database = database
         self.issuer = issuer
         self.sign_in = sign_in
+        self.vault = vault
+        self.reach = reach
 
     @asynccontextmanager
     async def reading(self, request: HubRequest) -> AsyncIterator[Call]:
@@ -63,11 +76,17 @@ class Hub:
 
         RoleRefused for an operator who may only look.
         """
-        commit = Commit()
-        async with self.database.connection() as connection, connection.transaction():
+        async with self.change() as (connection, commit):
             caller = await _caller(connection, request, lock=True)
             check_change(caller)
             yield Call(connection, caller, commit)
+
+    @asynccontextmanager
+    async def change(self) -> AsyncIterator[tuple[Connection, Commit]]:
+        """The same without a caller, for what is known to be allowed in another way."""
+        commit = Commit()
+        async with self.database.connection() as connection, connection.transaction():
+            yield connection, commit
             commit.revision = await feed.settle(connection)
         commit.at_ns = boottime()
         gate = self.attachment.ensure()
@@ -93,17 +112,21 @@ class Hub:
 
         NotConfirmed when the database is lost meanwhile; the change is made all the same.
         """
-        waiting = asyncio.ensure_future(until_confirmed(self._standings, call.commit))
-        leaving = asyncio.ensure_future(_gone(request))
+        confirmation = await self.receipts_of(cast("Receive", request.receive), call.commit)
+        return confirmation if call.caller.home else without_machines(confirmation)
+
+    async def receipts_of(self, receive: Receive, commit: Commit) -> Confirmation:
+        """The same for whoever has sent the request that `receive` belongs to; machines are named."""
+        waiting = asyncio.ensure_future(until_confirmed(self._standings, commit))
+        leaving = asyncio.ensure_future(_gone(receive))
         try:
             await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
                 raise NotConfirmed
-            confirmation = waiting.result()
+            return waiting.result()
         finally:
             waiting.cancel()
             leaving.cancel()
-        return confirmation if call.caller.home else without_machines(confirmation)
 
     async def _standings(self, revision: int) -> Standings:
         try:
@@ -113,9 +136,9 @@ class Hub:
             raise NotConfirmed from None
 
 
-async def _gone(request: HubRequest) -> None:
+async def _gone(receive: Receive) -> None:
     """Returns when the client has hung up. What is left of its body is of no interest."""
-    while (await request.receive())["type"] != "http.disconnect":
+    while (await receive())["type"] != "http.disconnect":
         pass
 
 

@@ -122,6 +122,18 @@ class NotConfirmed(DomainError):
     code = "not_confirmed"
 
 
+class BadSignature(DomainError):
+    """A report that nobody has signed who is believed. What is wrong with it is not told."""
+
+    code = "bad_signature"
+
+
+class SigningKeysUnavailable(DomainError):
+    """The keys that reports are signed with cannot be had at the moment."""
+
+    code = "signing_keys_unavailable"
+
+
 class GateMissing(DomainError):
     """This machine has no gate yet that could decide."""
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from keystile.hub.authz import PATH as AUTHZ
 from keystile.hub.authz import Authz
 from keystile.hub.health import Health
+from keystile.hub.keys.self_revoke import PATH as SELF_REVOKE
+from keystile.hub.leaks.endpoint import PATH as LEAKS
 from keystile.hub.metrics import Metrics
 from keystile.hub.openapi import Description
 from keystile.hub.reporting import Reporter
@@ -19,7 +21,7 @@ _READS = ("GET", "HEAD")
 
 
 class Front:
-    """One ASGI application; `/v1` (but not `authz` and `verify`) needs a key or a session, the products a key."""
+    """One ASGI application; `/v1` needs a Hub key or a session, but for what judges by itself; products a key."""
 
     def __init__(
         self,
@@ -29,6 +31,8 @@ class Front:
         console: ASGIApp,
         authz: Authz,
         verifier: Verifier,
+        self_revoke: ASGIApp,
+        leaks: ASGIApp,
         health: Health,
         metrics: Metrics,
         reporter: Reporter,
@@ -41,6 +45,7 @@ class Front:
         self.authz = authz
         """Answers `/v1/authz`; a server that knows of it may ask it without ASGI's messages."""
         self._verifier = verifier
+        self._by_signature_or_secret = {SELF_REVOKE: self_revoke, LEAKS: leaks}
         self._open: dict[str, ASGIApp] = {
             "/": _to_console,
             "/healthz": health.alive,
@@ -70,7 +75,9 @@ class Front:
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        if path.startswith("/v1/"):
+        if (app := self._by_signature_or_secret.get(path)) is not None:
+            await app(scope, receive, send)
+        elif path.startswith("/v1/"):
             await self._api(scope, receive, send)
         elif path.startswith(CONSOLE) and (len(path) == len(CONSOLE) or path[len(CONSOLE)] == "/"):
             await self._console(scope, receive, send)

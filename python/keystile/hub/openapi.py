@@ -19,6 +19,7 @@ from keystile.hub.audit.schemas import AuditPage
 from keystile.hub.catalogue.schemas import ScopeList, TierList
 from keystile.hub.csv_lines import CSV
 from keystile.hub.docs_page import CONTENT_SECURITY_POLICY, render
+from keystile.hub.imports.schemas import ImportAnswer, ImportKey
 from keystile.hub.keys.schemas import (
     ChangedKey,
     CreateKey,
@@ -29,6 +30,8 @@ from keystile.hub.keys.schemas import (
     RotateKey,
     UpdateKey,
 )
+from keystile.hub.keys.self_revoke import SelfRevoked
+from keystile.hub.leaks.service import Label, Report
 from keystile.hub.openapi_values import plain, put_catalogue
 from keystile.hub.operators.schemas import AddOperator, OperatorLink, OperatorPage, UpdateOperator
 from keystile.hub.sessions.cookies import SESSION
@@ -37,6 +40,14 @@ from keystile.hub.usage.outcomes import MEDIA_TYPE as NDJSON
 from keystile.hub.usage.outcomes import Outcome, OutcomesTaken
 from keystile.hub.usage.schemas import UsageList
 from keystile.hub.verify import Verdict, Verify
+from keystile.hub.webhooks.schemas import (
+    CreateWebhook,
+    DeliveryPage,
+    IssuedWebhook,
+    RotateWebhook,
+    UpdateWebhook,
+    WebhookPage,
+)
 from keystile.hub.wire import Receive, Scope, Send, respond
 from keystile.problems import CONTENT_TYPE, PROBLEMS
 from keystile.settings import Settings
@@ -57,25 +68,36 @@ _SCHEMAS = (
     ChangedKey,
     CreateKey,
     CreateTenant,
+    CreateWebhook,
+    DeliveryPage,
+    ImportAnswer,
+    ImportKey,
     IssuedKey,
+    IssuedWebhook,
     KeyPage,
     KeyUsage,
+    Label,
     OperatorLink,
     OperatorPage,
     Outcome,
     OutcomesTaken,
+    Report,
     RevokeKey,
     RotatedKey,
     RotateKey,
+    RotateWebhook,
     ScopeList,
+    SelfRevoked,
     TenantPage,
     TierList,
     UpdateKey,
     UpdateOperator,
     UpdateTenant,
+    UpdateWebhook,
     UsageList,
     Verdict,
     Verify,
+    WebhookPage,
 )
 _REFERENCE = "#/components/schemas/{name}"
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
@@ -122,14 +144,18 @@ _TABLES = {"/v1/audit": "AuditPage", "/v1/usage": "UsageList"}
 """Lists that can be had as CSV too, and the schemas of what they are as JSON."""
 
 
+_LINES = {"/v1/keys/import": "ImportKey", "/v1/usage/outcomes": "Outcome"}
+"""Calls that take many objects, and the schemas of one line: OpenAPI has no word for "one such object a line"."""
+
+
 def complete(document: dict[str, Any]) -> dict[str, Any]:
     """Add the calls that bypass Litestar, the real schemas, the real errors, and how to authenticate.
 
     Litestar's own schemas drop constraints and the refusal of unknown fields; msgspec's keep them.
     """
-    # One line of it: OpenAPI has no word for "one such object a line".
-    lines = {NDJSON: {"schema": {"$ref": _REFERENCE.format(name="Outcome")}}}
-    document["paths"]["/v1/usage/outcomes"]["post"]["requestBody"] = {"required": True, "content": lines}
+    for path, kind in _LINES.items():
+        lines = {NDJSON: {"schema": {"$ref": _REFERENCE.format(name=kind)}}}
+        document["paths"][path]["post"]["requestBody"] = {"required": True, "content": lines}
     _, schemas = msgspec.json.schema_components(_SCHEMAS, ref_template=_REFERENCE)
     for operation in _operations(document):
         _complete_operation(operation, schemas)

@@ -15,6 +15,8 @@ _FORMS = {
     "key_id": text.KEY_ID,
     "operator_id": text.OPERATOR_ID,
     "tenant_id": text.TENANT_ID,
+    "webhook_id": text.WEBHOOK_ID,
+    "delivery_id": text.DELIVERY_ID,
     "tenant": text.TENANT_ID,
 }
 """Parameters that are ids, by name."""

@@ -15,13 +15,13 @@ from keystile.errors import BadCursor
 from keystile.hub.body import readable
 from keystile.hub.errors import (
     CallerRefused,
-    DatabaseUnavailable,
     DomainError,
     FieldError,
     Invalid,
     TooManyGuesses,
 )
 from keystile.hub.requests import HubRequest
+from keystile.hub.wire import PROBLEM, Scope, Send, respond
 from keystile.problems import CONTENT_TYPE, PROBLEMS, problem
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _STATUS_CODES = {
     413: "body_too_large",
     415: "unsupported_media_type",
 }
-_RETRY_AFTER_S = "1"
+_RETRY_AFTER_S = {"database_unavailable": "1", "signing_keys_unavailable": "60"}
 
 
 def answer(request: HubRequest, error: Exception) -> Response[bytes]:
@@ -48,6 +48,20 @@ def answer(request: HubRequest, error: Exception) -> Response[bytes]:
         errors=None if errors is None else [msgspec.to_builtins(fault) for fault in errors],
     )
     return Response(content, status_code=PROBLEMS[code].status, media_type=CONTENT_TYPE, headers=headers)
+
+
+async def problem_of(send: Send, error: DomainError, *, scope: Scope) -> int:
+    """Send the problem that an error is, where no framework does; the status that was sent."""
+    code, detail, errors, headers = describe(error)
+    content = problem(
+        code,
+        detail=detail,
+        request_id=scope["state"]["request_id"],
+        errors=None if errors is None else [msgspec.to_builtins(fault) for fault in errors],
+    )
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await respond(send, PROBLEMS[code].status, content, media_type=PROBLEM, headers=raw)
+    return PROBLEMS[code].status
 
 
 def describe(
@@ -84,8 +98,8 @@ def _fault(entry: Any) -> FieldError:
 
 
 def _headers(error: DomainError) -> dict[str, str]:
-    if isinstance(error, DatabaseUnavailable):
-        return {"Retry-After": _RETRY_AFTER_S}
+    if error.code in _RETRY_AFTER_S:
+        return {"Retry-After": _RETRY_AFTER_S[error.code]}
     if isinstance(error, TooManyGuesses):
         return {"Retry-After": str(math.ceil(error.wait_s))}
     if isinstance(error, CallerRefused):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from keystile import digest, mint
+from keystile._core import digest_of_sha256
 
 _START_CHARS = 8
 _END_CHARS = 4
@@ -27,11 +30,12 @@ class Issued:
 class Issuer:
     """Makes secrets with the configured prefix, digested under the current pepper."""
 
-    __slots__ = ("_pepper", "_prefix")
+    __slots__ = ("_pepper", "_prefix", "_retired")
 
-    def __init__(self, prefix: str, pepper: bytes) -> None:
+    def __init__(self, prefix: str, pepper: bytes, retired: Sequence[bytes] = ()) -> None:
         self._prefix = prefix
         self._pepper = pepper
+        self._retired = retired
 
     def issue(self) -> Issued:
         """A new secret."""
@@ -40,3 +44,7 @@ class Issuer:
     def adopt(self, text: str) -> Issued:
         """An existing secret, to be stored as if it were new."""
         return Issued(text, self._pepper, self._prefix)
+
+    def digests_of(self, sha256: bytes) -> list[bytes]:
+        """What is kept of a secret with this SHA-256, or was under a retired pepper; the current one comes first."""
+        return [digest_of_sha256(sha256, pepper) for pepper in (self._pepper, *self._retired)]

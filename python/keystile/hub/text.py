@@ -21,11 +21,15 @@ _BLANKS = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f
 KEY_ID = "key_[0-7][0-9a-hjkmnp-tv-z]{25}"
 OPERATOR_ID = "op_[0-7][0-9a-hjkmnp-tv-z]{25}"
 TENANT_ID = "[a-z0-9][a-z0-9-]{0,62}"
+WEBHOOK_ID = "wh_[0-7][0-9a-hjkmnp-tv-z]{25}"
+DELIVERY_ID = "msg_[0-9a-f]{32}"
 """The forms of ids, for a whole text."""
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _KEY_ID = re.compile(KEY_ID)
 _OPERATOR_ID = re.compile(OPERATOR_ID)
+_WEBHOOK_ID = re.compile(WEBHOOK_ID)
+_DELIVERY_ID = re.compile(DELIVERY_ID)
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -84,6 +88,20 @@ def operator_id(value: str) -> str:
     return value
 
 
+def webhook_id(value: str) -> str:
+    """The same, for a webhook."""
+    if _WEBHOOK_ID.fullmatch(value) is None:
+        raise NotFound
+    return value
+
+
+def delivery_id(value: str) -> str:
+    """The same, for a delivery of a webhook."""
+    if _DELIVERY_ID.fullmatch(value) is None:
+        raise NotFound
+    return value
+
+
 def new_tenant_id(faults: Faults, value: str) -> str:
     """The id for a new tenant."""
     if _TENANT_ID.fullmatch(value) is None:
@@ -119,6 +137,8 @@ def moment(faults: Faults, field: str, value: str | None) -> datetime | None:
 
 def has_controls(value: str, allowed: str = "") -> bool:
     """Whether there is a control character other than those allowed, or half of a surrogate pair."""
+    if value.isascii() and value.isprintable():
+        return False
     return any(c not in allowed and unicodedata.category(c) in {"Cc", "Cs"} for c in value)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from keystile.hub.auth import Caller
 from keystile.store import audit
@@ -28,3 +28,10 @@ async def record(
         detail=dict(detail),
         request_id=caller.request_id,
     )
+
+
+async def record_each(
+    connection: Connection, caller: Caller, action: str, told: Sequence[tuple[str, str, Mapping[str, object]]]
+) -> None:
+    """Say that the caller did `action` to each target: `told` are tenants, targets and details. Never pass a secret."""
+    await audit.write_many(connection, told, actor=caller.actor, action=action, request_id=caller.request_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -34,6 +34,20 @@ async def write(
         sql("audit_write"), actor, tenant, action, target, msgspec.json.encode(detail).decode(), request_id
     )
     return written
+
+
+async def write_many(
+    conn: Connection,
+    rows: Sequence[tuple[str, str, Mapping[str, object]]],
+    *,
+    actor: str,
+    action: str,
+    request_id: str | None,
+) -> None:
+    """Add rows of tenant, target and detail for one action."""
+    tenants, targets, details = zip(*rows, strict=True) if rows else ((), (), ())
+    encoded = [msgspec.json.encode(detail).decode() for detail in details]
+    await conn.execute(sql("audit_write_many"), actor, action, request_id, tenants, targets, encoded)
 
 
 async def page(

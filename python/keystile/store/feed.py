@@ -123,4 +123,5 @@ def _gate_key(record: asyncpg.Record) -> GateKey:
         expires_at=record["expires_at"],
         disabled=record["disabled"],
         revoked_at=record["revoked_at"],
+        imported=record["imported"],
     )

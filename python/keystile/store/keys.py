@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import asyncpg
+from msgspec import Struct
 
 from keystile.errors import StoreError
 from keystile.store.pool import Connection
@@ -95,6 +96,29 @@ async def revoke(conn: Connection, key_id: str, tenant: str | None, reason: str 
     """Revoke a key for good; None if there is no such key. A second time changes nothing."""
     record = await conn.fetchrow(sql("key_revoke"), key_id, tenant, reason)
     return None if record is None else KeyRow(**record)
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """A key whose secret, or the one before it, has one of the digests that were asked for."""
+
+    id: str
+    is_current: bool
+    """Whether it is the secret of now."""
+    digest: bytes
+    previous_digest: bytes | None
+
+    @property
+    def digests(self) -> set[bytes]:
+        """Of both secrets."""
+        return {one for one in (self.digest, self.previous_digest) if one is not None}
+
+    def __repr__(self) -> str:
+        return f"Held(id={self.id!r})"
+
+
+async def by_digests(conn: Connection, digests: Sequence[bytes]) -> list[Held]:
+    """The keys of all tenants with such a secret, by id; they stay as they are until the transaction ends."""
+    return [Held(**record) for record in await conn.fetch(sql("key_by_digests"), list(digests))]
 
 
 async def reassert(conn: Connection, actor: str, revocations: Sequence[Revocation]) -> list[str]:

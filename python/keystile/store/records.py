@@ -50,6 +50,13 @@ class NewKey(Struct, frozen=True, kw_only=True):
         return f"NewKey(id={self.id!r}, tenant={self.tenant!r})"
 
 
+class ImportedKey(NewKey, frozen=True, kw_only=True):
+    """A key whose secret was made elsewhere; `start` and `last4` may be empty."""
+
+    imported_as: int
+    """A hash, of 64 bits with a sign, of what the import said of it."""
+
+
 class Revocation(Struct, frozen=True):
     """That a key was revoked, as somebody remembers it."""
 
@@ -71,6 +78,8 @@ class GateKey(Struct, frozen=True, kw_only=True):
     expires_at: datetime | None
     disabled: bool
     revoked_at: datetime | None
+    imported: bool = False
+    """Whether a secret of it was made elsewhere, and may have any shape."""
 
     @property
     def revoked(self) -> bool:

@@ -13,6 +13,7 @@ from world import World
 from keystile import new_key_id
 from keystile.hub.sessions import tokens
 from keystile.hub.sessions.service import new_operator_id
+from keystile.hub.webhooks.service import new_webhook_id
 from keystile.store import keys, operators
 from keystile.store.records import NewKey
 
@@ -86,6 +87,29 @@ async def key(world: World, tenant: str, *, revoked: bool = False) -> str:
     if revoked:
         await keys.revoke(world.connection, new.id, tenant, None)
     return new.id
+
+
+async def webhook(world: World, tenant: str) -> str:
+    """A new webhook's id; nothing is ever sent to it."""
+    new = new_webhook_id()
+    await world.connection.execute(
+        "INSERT INTO webhooks (id, tenant, url, events, secret, created_by)"
+        " VALUES ($1, $2, 'https://nobody.invalid/', '{key.expiring}', 'nothing', 'test')",
+        new,
+        tenant,
+    )
+    return new
+
+
+async def delivery(world: World, webhook_id: str, tenant: str) -> str:
+    """The id of a delivery to a webhook, which has ended; of one that is not there, an id that is not there."""
+    return await world.connection.fetchval(  # type: ignore[no-any-return]
+        "WITH made AS (INSERT INTO webhook_deliveries (webhook_id, tenant, event, payload, status, ended_at)"
+        " SELECT id, tenant, 'webhook.test', '{}', 'delivered', now() FROM webhooks WHERE id = $1 AND tenant = $2"
+        " RETURNING id) SELECT COALESCE((SELECT id FROM made), 'msg_' || repeat('0', 32))",
+        webhook_id,
+        tenant,
+    )
 
 
 async def browser(world: World, caller: Caller) -> httpx.AsyncClient:

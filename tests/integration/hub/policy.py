@@ -37,6 +37,10 @@ POLICY = (
     Rule("PATCH", "/v1/operators", OWNER),
     Rule("GET", "/v1/audit", VIEWER),
     Rule("GET", "/v1/advice", VIEWER),
+    Rule("GET", "/v1/webhooks", VIEWER),
+    Rule("POST", "/v1/webhooks", ADMIN),
+    Rule("PATCH", "/v1/webhooks", ADMIN),
+    Rule("DELETE", "/v1/webhooks", ADMIN),
     # Signing in
     Rule("GET", "/console/sign-in", OPEN),
     Rule("POST", "/console/sign-in", OPEN),

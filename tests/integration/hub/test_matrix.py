@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from callers import FOREIGN, HOME, OWN, Caller, browser, everybody, key, operator
+from callers import FOREIGN, HOME, OWN, Caller, browser, delivery, everybody, key, operator, webhook
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
@@ -24,6 +24,7 @@ from world import World
 from keystile import new_key_id
 from keystile.hub.requests import query_names
 from keystile.hub.sessions.service import new_operator_id
+from keystile.hub.webhooks.service import new_webhook_id
 
 NEW = "(new)"
 """Stands for a word that nothing is called by yet."""
@@ -37,6 +38,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/keys": {"name": "x", "scopes": [], "tenant": OWN},
     "POST /v1/operators": {"email": f"{NEW}@example.com", "role": "viewer", "tenant": OWN},
     "POST /v1/tenants": {"id": NEW, "name": "x"},
+    "POST /v1/webhooks": {"url": "https://nobody.invalid/", "events": ["key.created"], "tenant": OWN},
     "PATCH /v1/tenants/{tenant_id}": {"name": NEW},
     "POST /console/sign-in": {"email": "nobody@example.com", "password": "not a password"},
     "POST /console/link/{token}": {"password": "not a password"},
@@ -73,7 +75,9 @@ class Route(NamedTuple):
     @property
     def of_a_tenant(self) -> bool:
         """Whether a request for it names whose it is."""
-        named = {"tenant", "tenant_id", "other", "key_id", "operator_id"} & set(re.findall(r"{(\w+)}", self.path))
+        named = {"tenant", "tenant_id", "other", "key_id", "operator_id", "webhook_id"} & set(
+            re.findall(r"{(\w+)}", self.path)
+        )
         return bool(named) or "tenant" in self.query or "tenant" in self.body
 
 
@@ -115,6 +119,9 @@ async def _path_of(world: World, route: Route, tenant: str) -> str:
         values["key_id"] = new_key_id() if absent else await key(world, tenant, revoked=revoked)
     if "{operator_id}" in route.path:
         values["operator_id"] = new_operator_id() if absent else await operator(world, tenant)
+    if "{webhook_id}" in route.path:
+        values["webhook_id"] = new_webhook_id() if absent else await webhook(world, tenant)
+        values["delivery_id"] = await delivery(world, values["webhook_id"], tenant)
     return route.path.format(**values)
 
 
@@ -128,7 +135,7 @@ async def _send(world: World, caller: Caller, route: Route, tenant: str = OWN) -
         for name, value in route.body.items()
     }
     more: dict[str, Any] = {"params": {"tenant": tenant}} if "tenant" in route.query else {}
-    if route.name == "POST /v1/usage/outcomes":
+    if route.name in {"POST /v1/usage/outcomes", "POST /v1/keys/import"}:
         more |= {"content": b"", "headers": {"Content-Type": "application/x-ndjson"}}
     elif route.method != "GET" and route.api:
         more |= {"json": body}

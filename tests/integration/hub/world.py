@@ -74,6 +74,7 @@ class World:
     async def stored(self) -> tuple[int, ...]:
         """How much there is of everything that a call could change, and the feed's revision."""
         tables = ("keys", "tenants", "audit", "scopes", "tiers", "operators", "operator_links", "operator_sessions")
+        tables += ("webhooks", "webhook_deliveries")
         counts = [await self.connection.fetchval(f"SELECT count(*) FROM {table}") for table in tables]
         return (*counts, await self.connection.fetchval("SELECT rev FROM feed_clock"))
 

@@ -18,7 +18,10 @@ HUB_KEY = "tos_4fG7hJ2kLmN9pQrStUvWxY1F2Kph"
 
 
 class CannedHub:
-    """Answers every request with `status` and `body`, and remembers what it was asked."""
+    """Answers every request with `status` and `body`, and remembers what it was asked.
+
+    A `body` that can be called is, with the JSON that came, or the list of those lines.
+    """
 
     def __init__(self) -> None:
         self.status = 200
@@ -38,9 +41,12 @@ class CannedHub:
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
                 raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                hub.asked.append((self.command, self.path, json.loads(raw) if raw else None))
+                is_lines = self.headers.get("Content-Type") == "application/x-ndjson"
+                document = [json.loads(line) for line in raw.splitlines()] if is_lines else json.loads(raw or b"null")
+                hub.asked.append((self.command, self.path, document))
                 hub.authorization.append(self.headers.get("Authorization"))
-                body = hub.body if isinstance(hub.body, bytes) else json.dumps(hub.body).encode()
+                answer = hub.body(document) if callable(hub.body) else hub.body
+                body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(hub.status)
                 for name, value in hub.headers.items():
                     self.send_header(name, value)
@@ -48,7 +54,7 @@ class CannedHub:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PATCH = answer  # noqa: N815 - the names that http.server calls
+            do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the names that http.server calls
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its signature
                 """Be quiet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -200,3 +201,43 @@ def test_waiting_for_every_gate_says_which_did_not_answer(keystile: Any, hub: An
     hub.body["confirmation"] |= {"confirmed": False, "waited_out": [], "unconfirmed": late}
     assert "Not confirmed" in keystile("keys", *args).stderr
     assert json.loads(keystile("keys", *args, "--json").stdout) == hub.body
+
+
+@pytest.mark.parametrize("in_a_file", [False, True])
+def test_a_holder_revokes_its_own_key(keystile: Any, hub: Any, tmp_path: Path, in_a_file: bool) -> None:
+    hub.body = {"id": ID, "status": "revoked"}
+    file = tmp_path / "secret"
+    file.write_text(SECRET + "\n")
+    where = ["--secret-file", str(file)] if in_a_file else []
+    result = keystile("keys", "revoke", "--self", *where, "--reason", "Lost.", input=SECRET + "\n")
+    assert result.exit_code == 0, result.output
+    assert hub.asked == [("POST", "/v1/keys/self/revoke", {"reason": "Lost."})]
+    assert hub.authorization == [f"Bearer {SECRET}"]
+    assert SECRET not in result.output
+    hub.body |= {"confirmation": {"revision": 7, "confirmed": True, "waited_out": [], "unconfirmed": []}}
+    waited = keystile("keys", "revoke", "--self", *where, "--wait", input=SECRET)
+    assert hub.asked[-1] == ("POST", "/v1/keys/self/revoke?wait=confirmed", {})
+    assert "Confirmed at revision 7" in waited.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "secret"),
+    [
+        ([], ""),
+        ([ID, "--self"], SECRET),
+        ([SECRET], ""),
+        ([SECRET, "--self"], ""),
+        ([ID, "--secret-file", "pyproject.toml"], ""),
+    ],
+)
+def test_revoking_is_of_one_key_or_the_other(keystile: Any, hub: Any, args: list[str], secret: str) -> None:
+    result = keystile("keys", "revoke", *args, input=secret)
+    assert result.exit_code == 2
+    assert SECRET not in result.output
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize("text", ["", "two words", "\x1b[31m", "é"])
+def test_what_is_no_secret_is_not_sent(keystile: Any, hub: Any, text: str) -> None:
+    result = keystile("keys", "revoke", "--self", input=text)
+    assert (result.exit_code, hub.asked) == (1, [])

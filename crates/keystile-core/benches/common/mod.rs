@@ -4,6 +4,8 @@
 #![allow(unreachable_pub, reason = "a module of several programs")]
 
 use keystile_core::bucket::Instant;
+use keystile_core::digest::KeyHash;
+use keystile_core::imported::ImportedText;
 use keystile_core::record::NEVER_NS;
 use keystile_core::secret::{Prefix, mint};
 use keystile_core::segment::{Identity, Options};
@@ -105,6 +107,17 @@ impl World {
             revoked: false,
         };
         self.writer.put(&record, Instant::from_boottime(boot_ns())).unwrap();
+    }
+
+    /// Lets the gate look for secrets that were made elsewhere.
+    pub fn expect_imported(&self) {
+        self.writer.expect_imported();
+    }
+
+    /// Adds a key with such a secret.
+    pub fn put_imported(&mut self, secret: &str) {
+        let hashed = KeyHash::of_imported(ImportedText::parse(secret.as_bytes()).unwrap());
+        self.put(Pepper::new(&PEPPER).digest(&hashed), "Unlimited");
     }
 
     /// Adds a key with the scope PSA and returns its secret.

@@ -52,6 +52,7 @@ pub(crate) mod head {
     pub(crate) const OFFSET_SET_AT: usize = 26;
     pub(crate) const HEARTBEAT: usize = 27;
     pub(crate) const FIGURES_USED: usize = 28;
+    pub(crate) const IMPORTED: usize = 29; // whether secrets that were made elsewhere are in use
 
     pub(crate) const PEPPERS: usize = 32; // MAX_PEPPERS * PEPPER_WORDS
     pub(crate) const SHADOW: usize = 64; // SLOT_WORDS: the facts before the change that is being made

@@ -119,7 +119,10 @@ fn hand_over_header(old: &Segment, new: &Segment) -> Result<()> {
         copy(from, word, to, word, 1);
     }
     copy(from, head::FIGURES, to, head::FIGURES, MAX_FIGURES * FIGURE_WORDS);
-    for word in [head::WALL_OFFSET, head::OFFSET_SET_AT, SCOPES.used, TIERS.used, TENANTS.used, FIGURES.used] {
+    for word in [SCOPES.used, TIERS.used, TENANTS.used, FIGURES.used] {
+        copy(from, word, to, word, 1);
+    }
+    for word in [head::WALL_OFFSET, head::OFFSET_SET_AT, head::IMPORTED] {
         copy(from, word, to, word, 1);
     }
     copy(old.counts_words(), 0, new.counts_words(), 0, BUDGET_AT + BUDGET_BUCKETS);

@@ -8,6 +8,7 @@
 use super::file::Segment;
 use super::header::Header;
 use super::layout::head;
+use super::writer::Writer;
 use crate::usage::COUNTERS;
 
 /// Slots of a group. Their counters lie side by side, so reading eight costs little more than reading one.
@@ -19,6 +20,14 @@ type Sums = [u64; COUNTERS];
 pub(crate) struct Totals {
     groups: Vec<Sums>,
     all: Sums,
+}
+
+impl Writer {
+    /// Brings what [`crate::Gate::decisions`] tells up to date, and leaves all marks for the next drain. Costs grow with
+    /// keys used since the last one.
+    pub fn tally(&mut self) {
+        self.totals.update(&self.segment, self.segment.counts().marked(self.segment.used()));
+    }
 }
 
 impl Totals {

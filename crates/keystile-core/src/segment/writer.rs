@@ -43,11 +43,11 @@ pub struct Options {
 
 /// The right to write a machine's segment, held as long as the value lives.
 pub struct Writer {
-    segment: Arc<Segment>,
+    pub(super) segment: Arc<Segment>,
     catalogue: CatalogueKeeper,
     index: IndexKeeper,
     by_id: HashMap<KeyId, u32>,
-    totals: Totals,
+    pub(super) totals: Totals,
     lock: Lock,
 }
 
@@ -106,8 +106,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Learns what a writer before this one left, mends what it was changing when it died, and marks every counter as
-    /// not yet reported.
+    /// Learns what a writer before this one left, mends what it was changing, and marks every counter as not reported.
     fn adopt(&mut self) {
         for slot in 0..self.segment.used() {
             let found = self.writable_slot(slot);
@@ -244,6 +243,11 @@ impl Writer {
         self.header().set(head::ALLOW_STALE, 1);
     }
 
+    /// Lets the gate look for secrets that were made elsewhere, from now on: before the first put of such a key.
+    pub fn expect_imported(&self) {
+        self.header().set(head::IMPORTED, 1);
+    }
+
     /// Shows that this writer still runs, to whoever waits to take its place.
     pub fn beat(&self, now: Instant) {
         self.header().set(head::HEARTBEAT, now.boottime());
@@ -267,11 +271,6 @@ impl Writer {
         let slots = counts.unmark(self.segment.used());
         self.totals.update(&self.segment, slots.iter().copied());
         slots.into_iter().map(|slot| (self.segment.slot(slot).id(), counts.usage(slot))).collect()
-    }
-
-    /// Brings what [`crate::Gate::decisions`] tells up to date. Costs grow with keys used since the last drain.
-    pub fn tally(&mut self) {
-        self.totals.update(&self.segment, self.segment.counts().marked(self.segment.used()));
     }
 
     /// The digest of a key's current secret as the gate knows it, which tells whose its `current_used_at_ms` is.

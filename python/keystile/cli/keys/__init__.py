@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from keystile.cli.imports import command
 from keystile.cli.keys import change, create, read
 from keystile.cli.keys.group import keys
 
-__all__ = ["change", "create", "keys", "read"]
+__all__ = ["change", "command", "create", "keys", "read"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import rich_click as click
 
 from keystile.cli.context import Context, pass_context
 from keystile.cli.durations import NEVER, moment, span
 from keystile.cli.keys.display import note_confirmation, show_change, show_secret
-from keystile.cli.keys.group import id_argument, keys, path_of, wait_option
+from keystile.cli.keys.group import id_argument, keys, optional_id_argument, path_of, wait_option
+from keystile.cli.secret_input import read_secret, secret_file_option
 
 
 @keys.command("update")
@@ -72,12 +75,22 @@ def rotate(context: Context, /, *, id_: str, overlap: int | None, quiet: bool, w
 
 
 @keys.command("revoke")
-@id_argument
+@optional_id_argument
+@click.option("--self", "own", is_flag=True, help="The key whose secret is given; no Hub key is needed.")
+@secret_file_option
 @click.option("--reason", metavar="TEXT", help="Why; kept with the key.")
 @wait_option
 @pass_context
-def revoke(context: Context, id_: str, reason: str | None, wait: bool) -> None:
+def revoke(
+    context: Context, /, *, id_: str | None, own: bool, secret_file: Path | None, reason: str | None, wait: bool
+) -> None:
     """Revoke a key, which is final."""
+    if own == (id_ is not None) or (secret_file is not None and not own):
+        raise click.UsageError("Give either a key's ID, or --self with its secret on stdin or in --secret-file.")
     body = {} if reason is None else {"reason": reason}
+    if id_ is None:
+        with context.client(key=read_secret(secret_file)) as client:
+            show_change(context, client.send("POST", path_of("self", "revoke"), body, wait=wait))
+        return
     with context.client() as client:
         show_change(context, client.send("POST", path_of(id_, "revoke"), body, wait=wait))

@@ -25,6 +25,7 @@ def key_id(text: str) -> str:
 
 
 id_argument = click.argument("id_", metavar="ID", type=key_id)
+optional_id_argument = click.argument("id_", metavar="[ID]", required=False, type=key_id)
 tenant_option = click.option("--tenant", metavar="TENANT", help="The tenant; else that of the Hub key.")
 
 wait_option = click.option("--wait", is_flag=True, help="Come back when no gate decides without this any more.")

@@ -31,17 +31,20 @@ def check_tier(faults: Faults, tier: str, known: Collection[str]) -> str:
 
 def check_expiry(faults: Faults, expires_at: datetime | None) -> datetime | None:
     """The same moment in UTC, which must not be past; None is a key that never expires."""
-    if expires_at is None:
-        return None
+    moment = None if expires_at is None else in_utc(faults, expires_at)
+    if moment is not None and moment <= datetime.now(UTC):
+        faults.add("expires_at", "This is not in the future.")
+    return moment
+
+
+def in_utc(faults: Faults, moment: datetime) -> datetime | None:
+    """The same moment in UTC, past or not."""
     try:
-        moment = expires_at.astimezone(UTC)
+        return moment.astimezone(UTC)
     except OverflowError:
         # The first and the last year have hours that are in no year at all in UTC.
         faults.add("expires_at", "This is beyond the calendar.")
         return None
-    if moment <= datetime.now(UTC):
-        faults.add("expires_at", "This is not in the future.")
-    return moment
 
 
 def changes_of(update: UpdateKey, scopes: Collection[str], tiers: Collection[str]) -> dict[str, object]:

@@ -208,9 +208,13 @@ async def _new_key(
     return new, issued.text
 
 
+def creation(row: KeyRow | NewKey) -> dict[str, object]:
+    """What the audit row of a new key tells of it."""
+    return {"name": row.name, "scopes": row.scopes, "tier": row.tier, "expires_at": _shown(row.expires_at)}
+
+
 async def _record_created(connection: Connection, caller: Caller, row: KeyRow) -> None:
-    detail = {"name": row.name, "scopes": row.scopes, "tier": row.tier, "expires_at": _shown(row.expires_at)}
-    await record(connection, caller, "key.create", tenant=row.tenant, target=row.id, detail=detail)
+    await record(connection, caller, "key.create", tenant=row.tenant, target=row.id, detail=creation(row))
 
 
 async def _check_filters(connection: Connection, scope: str | None, tier: str | None) -> None:

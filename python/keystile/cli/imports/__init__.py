@@ -1,0 +1,1 @@
+"""`keystile keys import`."""

@@ -1,0 +1,1 @@
+"""Webhooks: managing them, and sending to them what the outbox holds."""
