@@ -107,7 +107,7 @@ class Answers:
         case = self._schema[operation.path][operation.method].Case(path_parameters=path)
         case.validate_response(answer, checks=self._checks)
 
-    async def _ask(self, operation: Operation, status: int, headers: Headers) -> tuple[httpx.Response, dict[str, str]]:
+    async def _ask(self, operation: Operation, status: int, headers: Headers) -> tuple[httpx.Response, dict[str, str]]:  # noqa: PLR0912  one case for each status
         """The answer to a request that is right, but for what leads there; and the parameters of its path."""
         ask = await self._right(operation)
         secured = operation.said.get("security", self._document["security"]) != []

@@ -49,13 +49,14 @@ class Fuzzed:
 async def fuzz(world: World, folder: Path, *options: str) -> Fuzzed:
     """Run Schemathesis with the key of the world's operator; `folder` is for what it writes."""
     (own,) = [key["id"] for key in (await world.client.get("/v1/keys")).json()["items"]]
-    spare, _ = await world.issue()
+    (spare, _), (_, spare_secret) = await world.issue(), await world.issue()
     seen = folder / "seen"
     seen.touch()
     environment = {
         "CONTRACT_SECRET": world.secret,
         "CONTRACT_OWN_KEY": own,
         "CONTRACT_SPARE_KEY": spare["id"],
+        "CONTRACT_SPARE_SECRET": spare_secret,
         "CONTRACT_SEEN": str(seen),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis"),  # for its tables of characters
         "PYTHONPATH": str(ROOT),

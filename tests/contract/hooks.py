@@ -19,6 +19,7 @@ OWN_KEY = os.environ["CONTRACT_OWN_KEY"]
 SPARE_KEY = os.environ["CONTRACT_SPARE_KEY"]
 SEEN = Path(os.environ["CONTRACT_SEEN"])
 FAR = "2999-01-01T00:00:00Z"
+NOWHERE = "http://127.0.0.1:9/"
 
 _numbers = count(1)
 
@@ -51,6 +52,9 @@ def _mend_body(operation: str, body: dict[str, Any]) -> None:
     if operation == "POST /v1/tenants":
         # It would ask for the one tenant that it knows, again and again: 409.
         body["id"] = f"tenant-{next(_numbers)}"
+    if isinstance(body.get("url"), str):
+        # Only what is out there can be sent to, and a test sends nothing there.
+        body["url"] = NOWHERE
     if operation == "POST /v1/usage/outcomes":
         # Of a key that there is, and lately.
         body.update(key_id=SPARE_KEY, at=datetime.now(UTC).isoformat())

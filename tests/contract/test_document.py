@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,13 +18,6 @@ from keystile.store.embedded import EmbeddedPostgres
 from tests.contract.answers import Answers, Others, Secrets
 
 SINGLE, UNLIMITED = TierSetting("Single", 1, 1), TierSetting("Unlimited", 1_000_000_000, 1_000_000_000)
-
-
-@pytest.fixture(scope="module")
-def github() -> Iterator[GitHub]:
-    one = GitHub()
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ OBJECTS: dict[str, tuple[Maker, Callable[[], str]]] = {
     "delivery_id": (_delivery, lambda: "msg_" + "0" * 32),
     "path": (_any_path, str),
 }
-"""By the name of a parameter in a path: what makes an object, given those before it, and the id of one that there is not."""
+"""By the name of a parameter in a path: what makes an object, given those before it, and the id of one that is not."""
 
 
 async def _outcome(world: World) -> Any:
