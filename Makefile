@@ -49,8 +49,8 @@ test: $(READY) $(BROWSER_READY) $(PROXIES_READY) ## Run all tests, Rust and Pyth
 	RUSTFLAGS="$(RUSTFLAGS) --cfg loom" cargo test --package keystile-core --profile models --lib models::
 	$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
-soak: $(READY) ## Run the fault tests in their long form: SEEDS from SEED on, and SECONDS of fault after fault
-	$(BIN)/pytest tests/faults --long --timeout=0 --seed=$(SEED) --seeds=$(SEEDS) --seconds=$(SECONDS) $(PYTEST_ARGS)
+soak: $(READY) ## Run fault tests and Schemathesis in their long form: SEEDS from SEED on, and SECONDS of fault after fault
+	$(BIN)/pytest tests/faults tests/contract/test_schemathesis.py --long --timeout=0 --seed=$(SEED) --seeds=$(SEEDS) --seconds=$(SECONDS) $(PYTEST_ARGS)
 
 bench: $(BENCH_READY) ## Run the benchmarks: FULL=1 or QUICK=1 for other forms, REPORT=1 to write docs/benchmarks
 	@rm -rf $(FIGURES) $(or $(CARGO_TARGET_DIR),target)/criterion

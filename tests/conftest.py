@@ -23,9 +23,9 @@ Eventually = Callable[..., Awaitable[None]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What the fault tests are repeated with."""
-    parser.addoption("--seed", type=int, default=1, help="the first seed of the fault tests")
-    parser.addoption("--long", action="store_true", help="the long form of the fault tests")
+    """What the fault tests and Schemathesis are repeated with."""
+    parser.addoption("--seed", type=int, default=1, help="the first seed")
+    parser.addoption("--long", action="store_true", help="the long form of the fault tests and of Schemathesis")
     parser.addoption("--seconds", type=float, default=1, help="how long faults follow each other in the last of them")
     parser.addoption("--seeds", type=int, default=1, help="how many seeds each fault test runs with")
 

@@ -9,6 +9,11 @@ from keystile.attachment import AttachmentsByScope
 from keystile.refusals import Header, Refusal, lacking, refusal_by, without_gate
 
 
+def holds(decision: Decision, scope: str) -> bool:
+    """Whether the key of a request that passed holds a further scope."""
+    return scope == decision.needed_scope or scope in decision.scopes
+
+
 class Asking:
     """Asks the gate at most once for a request, however many parts of the application ask.
 
@@ -33,7 +38,7 @@ class Asking:
             return without_gate(request_id)
         if not decision.allowed:
             return refusal_by(decision, request_id)
-        if scope is None or scope == decision.needed_scope or scope in decision.scopes:
+        if scope is None or holds(decision, scope):
             return decision
         return lacking(decision, scope, request_id)
 

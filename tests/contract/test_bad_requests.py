@@ -208,6 +208,8 @@ WRONG_QUERIES = {
     f"{KEYS}?limit=1&limit=2": {"limit"},
     f"{KEYS}?status=gone": {"status"},
     f"{KEYS}?status=": {"status"},
+    f"{KEYS}?status=null": {"status"},
+    "/v1/advice?kind=null": {"kind"},
     f"{KEYS}?sort=digest": {"sort"},
     f"{KEYS}?sort=name;drop": {"sort"},
     f"{KEYS}?scope=Nope": {"scope"},
@@ -293,6 +295,12 @@ async def test_good_requests_pass_the_same_checks(world: World) -> None:
     for media_type in ("application/json", "application/json; charset=UTF-8", "Application/JSON"):
         answer = await world.client.post(KEYS, content=key(), headers={"Content-Type": media_type})
         assert answer.status_code == 201
+    made, _ = await world.issue()
+    rotate = f"{KEYS}/{made['id']}/rotate"
+    answer = await world.client.post(
+        rotate, content=b'{"overlap_seconds": 2.0}', headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 200, "2.0 is the integer 2"
     name = "x" * 100
     answer = await world.client.post(
         KEYS, content=key(name=f"  {name}\n", note=""), headers={"Content-Type": "application/json"}

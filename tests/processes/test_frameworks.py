@@ -1,120 +1,135 @@
-"""Programs of the documentation under real servers with two workers: they admit together what one would."""
+"""What a gate promises, in every framework under real servers: two workers are one gate."""
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from keystile import Gate
-from tests.docs.examples import programs
-from tests.unit.gates import SCOPES, UNLIMITED, put_key
+from keystile import KeyRecord, mint, new_key_id
+from keystile._core import Writer
+from tests.processes.web_servers import (
+    GRANIAN,
+    GRANIAN_ASGI,
+    GUNICORN,
+    GUNICORN_ASGI,
+    UVICORN,
+    Server,
+    one_for_each_worker,
+    running,
+)
+from tests.unit.gates import UNLIMITED, counted_gate
 
 BURST = 20
-START_S = 60.0
+# One token a minute: none comes back while this runs. And two a second, of which there is never more than one.
+TIERS = [("Slow", 1, BURST), ("Hasty", 120, 1), UNLIMITED]
 
-MARKED_ASGI = """
-import os
-from example import app as inner
-
-async def app(scope, receive, send):
-    async def marked(message):
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], (b"x-worker", str(os.getpid()).encode())]
-        await send(message)
-    await inner(scope, receive, marked)
-"""
-MARKED_WSGI = """
-import os
-from example import app as inner
-
-def app(environ, start_response):
-    def marked(status, headers, *more):
-        return start_response(status, [*headers, ("X-Worker", str(os.getpid()))], *more)
-    return inner(environ, marked)
-"""
+CASES = [
+    ("fastapi", UVICORN),
+    ("fastapi", GRANIAN_ASGI),
+    ("starlette", GUNICORN_ASGI),
+    ("litestar", UVICORN),
+    ("django-asgi", GRANIAN_ASGI),
+    ("django-wsgi", GUNICORN),
+    ("flask", GUNICORN),
+    ("flask", GRANIAN),
+]
 
 
-def uvicorn(fd: int) -> list[str]:
-    return ["-m", "uvicorn", "marked:app", "--workers", "2", "--fd", str(fd)]
+class Keys:
+    """Keys of one gate, by what they are for."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._ids: dict[str, str] = {}
+
+    def new(self, tier: str, scope: str = "PSA") -> str:
+        """A new key's secret."""
+        secret = mint()
+        self._ids[secret] = new_key_id()
+        self._put(secret, scopes=[scope], tier=tier)
+        return secret
+
+    def revoke(self, secret: str) -> None:
+        self._put(secret, scopes=["PSA"], tier="Unlimited", revoked=True)
+
+    def counts(self) -> dict[str, tuple[int, int, int]]:
+        """Requests, client errors and server errors of each secret."""
+        found = {counts[0]: counts[1:4] for counts in self._writer.drain()}
+        return {secret: found[key_id] for secret, key_id in self._ids.items() if key_id in found}
+
+    def _put(self, secret: str, **more: object) -> None:
+        digest = self._writer.gate().digest(secret)
+        self._writer.put(KeyRecord(self._ids[secret], digest, **more))  # type: ignore[arg-type]
 
 
-def gunicorn(fd: int) -> list[str]:
-    threads = ["--worker-class", "gthread", "--threads", "4", "--keep-alive", "30"]
-    return ["-m", "gunicorn", "marked:app", "--workers", "2", *threads, "--bind", f"fd://{fd}"]
-
-
-@contextmanager
-def running(command: Callable[[int], list[str]], folder: Path, gate: Gate) -> Iterator[str]:
-    """A server with two workers on a socket that listens already, so nobody need wait for it; its address."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener, (folder / "log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, *command(listener.fileno())],
-            pass_fds=[listener.fileno()],
-            cwd=folder,
-            env={**os.environ, "KEYSTILE_SEGMENT": str(gate.path), "PYTHONPATH": str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            process_group=0,
-        )
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait(START_S)
-
-
-def one_for_each_worker(url: str, secret: str) -> dict[str, httpx.Client]:
-    """Connections that stay open, one to each of the two workers."""
-    found: dict[str, httpx.Client] = {}
-    for _ in range(500):
-        client = httpx.Client(base_url=url, timeout=START_S)
-        answer = client.get("/tickets", headers={"Authorization": f"Bearer {secret}"})
-        assert answer.status_code == 200
-        if found.setdefault(answer.headers["x-worker"], client) is not client:
-            client.close()
-        if len(found) == 2:
-            return found
-    raise AssertionError("one worker answers everything")
-
-
-@pytest.mark.parametrize(
-    ("page", "marked", "command"), [("fastapi.md", MARKED_ASGI, uvicorn), ("flask.md", MARKED_WSGI, gunicorn)]
-)
-def test_two_workers_share_one_limit(
-    tmp_path: Path, page: str, marked: str, command: Callable[[int], list[str]]
-) -> None:
-    (tmp_path / "example.py").write_text(programs(page)[0])
-    (tmp_path / "marked.py").write_text(marked)
-    # One token a minute: none comes back while this runs.
-    gate = Gate.open(tmp_path / "gate", scopes=SCOPES, tiers=[("Slow", 1, BURST), UNLIMITED], capacity=100)
-    (_, limited), (_, unlimited) = put_key(gate, tier="Slow"), put_key(gate, tier="Unlimited")
-    with running(command, tmp_path, gate) as url:
-        clients = one_for_each_worker(url, unlimited)
-
-        def ask_all(client: httpx.Client) -> list[tuple[str, int]]:
-            headers = {"Authorization": f"Bearer {limited}"}
-            answers = [client.get("/tickets", headers=headers) for _ in range(BURST)]
-            assert all("ratelimit" in answer.headers for answer in answers)
-            return [(answer.headers["x-worker"], answer.status_code) for answer in answers]
-
-        good = ("Authorization", f"Bearer {unlimited}")
-        for client in clients.values():
-            assert client.get("/tickets", headers=[good, good]).status_code in {400, 401}
-        with ThreadPoolExecutor(2) as pool:
-            answered = [one for many in pool.map(ask_all, clients.values()) for one in many]
+@pytest.mark.parametrize(("framework", "server"), CASES, ids=[f"{name}-{server.name}" for name, server in CASES])
+def test_two_workers_are_one_gate(tmp_path: Path, framework: str, server: Server) -> None:
+    writer = counted_gate(tmp_path, TIERS)
+    keys = Keys(writer)
+    with running(server, framework, tmp_path, tmp_path / "counted") as url:
+        clients = one_for_each_worker(url, keys.new("Unlimited"))
+        hasty = keys.new("Hasty")
+        refused = told_to_wait(clients, hasty)
+        refusals(clients, keys)
+        one_limit(clients, keys.new("Slow"))
+        final_statuses(clients, keys)
+        time.sleep(max(0.0, refused - time.monotonic()))
+        assert ask(next(iter(clients.values())), hasty).status_code == 200
         for client in clients.values():
             client.close()
+    writer.close()
+
+
+def ask(client: httpx.Client, secret: str | None, path: str = "/tickets") -> httpx.Response:
+    """The answer, which explains itself."""
+    answer = client.get(path, headers={} if secret is None else {"Authorization": f"Bearer {secret}"})
+    assert answer.status_code == 500 or "ratelimit" in answer.headers
+    return answer
+
+
+def told_to_wait(clients: dict[str, httpx.Client], secret: str) -> float:
+    """Spend the one token in one worker; until when the other says to wait."""
+    first, second = clients.values()
+    assert ask(first, secret).status_code == 200
+    answer = ask(second, secret)
+    assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
+    return time.monotonic() + int(answer.headers["retry-after"])
+
+
+def refusals(clients: dict[str, httpx.Client], keys: Keys) -> None:
+    """401 and 403, twice a header, and a revocation that both workers know at once."""
+    good, other = keys.new("Unlimited"), keys.new("Unlimited", scope="CRM")
+    twice = [("Authorization", f"Bearer {good}")] * 2
+    for client in clients.values():
+        assert [ask(client, secret).status_code for secret in (None, mint(), other, good)] == [401, 401, 403, 200]
+        assert client.get("/tickets", headers=twice).status_code in {400, 401}
+    keys.revoke(good)
+    codes = [ask(client, good).json()["code"] for client in clients.values()]
+    assert codes == ["revoked_key"] * 2
+
+
+def one_limit(clients: dict[str, httpx.Client], secret: str) -> None:
+    """Both at once admit together what one would."""
+
+    def ask_often(client: httpx.Client) -> list[tuple[str, int]]:
+        answers = [ask(client, secret) for _ in range(BURST)]
+        return [(answer.headers["x-worker"], answer.status_code) for answer in answers]
+
+    with ThreadPoolExecutor(2) as pool:
+        answered = [one for many in pool.map(ask_often, clients.values()) for one in many]
     assert Counter(status for _, status in answered) == {200: BURST, 429: BURST}
     assert {worker for worker, _ in answered} == set(clients)
+
+
+def final_statuses(clients: dict[str, httpx.Client], keys: Keys) -> None:
+    """What the application answers is what counts."""
+    secret = keys.new("Unlimited")
+    for client in clients.values():
+        statuses = [ask(client, secret, path).status_code for path in ("/tickets", "/missing", "/fail")]
+        assert statuses == [200, 404, 500]
+    assert keys.counts()[secret] == (6, 2, 2)

@@ -10,7 +10,7 @@ from typing import cast
 
 from litestar import Litestar
 from litestar.di import Provide
-from litestar.types import ExceptionHandler
+from litestar.types import BeforeRequestHookHandler, ExceptionHandler
 
 from keystile import Gate
 from keystile.asgi import KeystileMiddleware
@@ -36,6 +36,7 @@ from keystile.hub.leaks.endpoint import Leaks
 from keystile.hub.metrics import Metrics
 from keystile.hub.openapi import OPENAPI, Description
 from keystile.hub.operators.controller import OperatorsController
+from keystile.hub.options import answer_options
 from keystile.hub.problems import answer
 from keystile.hub.reporting import Reporter
 from keystile.hub.requests import HubRequest, check_query
@@ -104,7 +105,7 @@ def create_app(settings: Settings, gate: Gate | None = None, *, place: int = 0) 
         health=Health(attachment, database),
         metrics=Metrics(attachment, reporter),
         reporter=reporter,
-        description=Description(api),
+        description=Description(api, settings),
         products=products({scope.name for scope in settings.scopes}, guard) if settings.demo else {},
     )
 
@@ -126,6 +127,7 @@ def _api(hub: Hub, reporter: Reporter, courier: Courier) -> Litestar:
         dependencies={"hub": Provide(lambda: hub, sync_to_thread=False)},
         exception_handlers={Exception: cast("ExceptionHandler[Exception]", answer)},
         guards=[check_query],
+        before_request=cast("BeforeRequestHookHandler", answer_options),
         lifespan=[lambda _: _database(hub.database), lambda _: reporter.running(), lambda _: _running(courier)],
         logging_config=None,
         openapi_config=OPENAPI,

@@ -12,6 +12,8 @@ from keystile.hub.errors import FieldError, Invalid, Malformed
 
 T = TypeVar("T")
 _SHOWN_CHARS = 64
+_LARGEST_EXACT = 2**53
+"""Up to here every reader of JSON has integers exactly."""
 
 
 def parse(raw: bytes) -> object:
@@ -86,11 +88,12 @@ def _no_constant(_: str) -> NoReturn:
     raise ValueError
 
 
-def _finite(text: str) -> float:
+def _number(text: str) -> float:
+    """As JSON Schema has it, 2.0 is the integer 2: there is no reader that takes it for another number."""
     value = float(text)
     if not math.isfinite(value):
         raise ValueError
-    return value
+    return int(value) if value.is_integer() and abs(value) <= _LARGEST_EXACT else value
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_number)

@@ -16,6 +16,8 @@ CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _SUCCESS = "2"
+_LONGEST_PATTERN = 60
+"""Nobody reads a longer one; the description says it in words."""
 
 
 def render(document: dict[str, Any]) -> str:
@@ -166,7 +168,7 @@ def _limit_words(schema: dict[str, Any]) -> Iterator[str]:
         "default": "default ",
     }
     for name, words in names.items():
-        if name in schema:
+        if name in schema and not (name == "pattern" and len(schema[name]) > _LONGEST_PATTERN):
             value = schema[name]
             if isinstance(value, float) and value.is_integer():
                 value = int(value)

@@ -32,6 +32,7 @@ from keystile.hub.keys.schemas import (
 )
 from keystile.hub.keys.self_revoke import SelfRevoked
 from keystile.hub.leaks.service import Label, Report
+from keystile.hub.openapi_values import plain, put_catalogue
 from keystile.hub.operators.schemas import AddOperator, OperatorLink, OperatorPage, UpdateOperator
 from keystile.hub.sessions.cookies import SESSION
 from keystile.hub.tenants.schemas import CreateTenant, TenantPage, UpdateTenant
@@ -49,6 +50,7 @@ from keystile.hub.webhooks.schemas import (
 )
 from keystile.hub.wire import Receive, Scope, Send, respond
 from keystile.problems import CONTENT_TYPE, PROBLEMS
+from keystile.settings import Settings
 from keystile.store.records import KeyUsage
 
 OPENAPI = OpenAPIConfig(
@@ -100,14 +102,18 @@ _SCHEMAS = (
 _REFERENCE = "#/components/schemas/{name}"
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 _ANY = ("get", "put", "post", "delete", "options", "head", "patch")
-_ALWAYS = (400, 401, 403, 429, 503)
+_ALWAYS = (400, 401, 403, 422, 429, 503)
+_CONFLICT = "409"
+_ELSEWHERE = frozenset({"unknown_scope", "sign_in_refused", "too_many_guesses"})
+"""Codes of `/v1/authz` and of the console, which no call of the management API answers."""
 
 
 class Description:
     """Serves the document and the page made from it; both are made once, when first asked for."""
 
-    def __init__(self, api: Litestar) -> None:
+    def __init__(self, api: Litestar, settings: Settings) -> None:
         self._api = api
+        self._settings = settings
 
     async def document(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
         """The document as JSON."""
@@ -120,7 +126,10 @@ class Description:
 
     @cached_property
     def _document(self) -> dict[str, Any]:
-        return complete(self._api.openapi_schema.to_schema())
+        document = complete(self._api.openapi_schema.to_schema())
+        scopes, tiers = self._settings.scopes, self._settings.tiers
+        put_catalogue(document, [scope.name for scope in scopes], [tier.name for tier in tiers])
+        return document
 
     @cached_property
     def _json(self) -> bytes:
@@ -147,13 +156,13 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     for path, kind in _LINES.items():
         lines = {NDJSON: {"schema": {"$ref": _REFERENCE.format(name=kind)}}}
         document["paths"][path]["post"]["requestBody"] = {"required": True, "content": lines}
+    _, schemas = msgspec.json.schema_components(_SCHEMAS, ref_template=_REFERENCE)
     for operation in _operations(document):
-        _complete_operation(operation)
+        _complete_operation(operation, schemas)
     for path, kind in _TABLES.items():
         content = document["paths"][path]["get"]["responses"]["200"]["content"]
         content["application/json"]["schema"] = {"$ref": _REFERENCE.format(name=kind)}
         content[CSV] = {"schema": {"type": "string"}}
-    _, schemas = msgspec.json.schema_components(_SCHEMAS, ref_template=_REFERENCE)
     document["components"] = {
         "schemas": {**schemas, "Problem": _problem_schema()},
         "securitySchemes": {
@@ -212,35 +221,30 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield operation
 
 
-def _complete_operation(operation: dict[str, Any]) -> None:
-    statuses = {*_ALWAYS, 422}
-    operation["parameters"] = [_plain(parameter) for parameter in operation.get("parameters", ())]
-    if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
+def _complete_operation(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    statuses = {*_ALWAYS}
+    operation["parameters"] = [plain(parameter) for parameter in operation.get("parameters", ())]
+    if any(parameter["in"] == "path" or parameter["name"] == "tenant" for parameter in operation["parameters"]):
         statuses.add(404)
     if "requestBody" in operation:
-        statuses |= {404, 409, 413, 415}
+        statuses |= {413, 415}
         _complete_body(operation["requestBody"])
-    elif any(parameter["name"] == "tenant" for parameter in operation.get("parameters", ())):
-        statuses.add(404)
-    succeeded = {code: answer for code, answer in operation["responses"].items() if code.startswith("2")}
+        if _names_a_tenant(operation["requestBody"], schemas):
+            statuses.add(404)
+    answers = operation["responses"]
+    succeeded = {code: answer for code, answer in answers.items() if code.startswith("2")}
     for answer in succeeded.values():
         answer["description"] = "Done."
-    operation["responses"] = succeeded | {str(status): _problem_answer(status) for status in sorted(statuses)}
+    refused = {str(status): _problem_answer(_codes(status)) for status in sorted(statuses)}
+    if _CONFLICT in answers:
+        refused[_CONFLICT] = _problem_answer(answers[_CONFLICT]["description"])
+    operation["responses"] = succeeded | dict(sorted(refused.items()))
 
 
-def _plain(parameter: dict[str, Any]) -> dict[str, Any]:
-    """A parameter without the values that say nothing. In a query there is no null, only absence."""
-    schema = parameter["schema"]
-    schema = next((choice for choice in schema.get("oneOf", ()) if choice != {"type": "null"}), schema)
-    if "enum" in schema:
-        schema = {**schema, "type": "string", "enum": [value for value in schema["enum"] if value is not None]}
-    for bound in {"minimum", "maximum"} & schema.keys():
-        schema[bound] = int(schema[bound])
-    schema = {name: value for name, value in schema.items() if name != "description"}
-    kept: dict[str, Any] = {
-        name: parameter[name] for name in ("name", "in", "required", "description") if name in parameter
-    }
-    return {**kept, "schema": schema}
+def _names_a_tenant(body: dict[str, Any], schemas: dict[str, Any]) -> bool:
+    """Whether a body says for which tenant it is, which may be one that there is not."""
+    referred = (media["schema"].get("$ref", "").rpartition("/")[2] for media in body["content"].values())
+    return any("tenant" in schemas.get(name, {}).get("properties", ()) for name in referred)
 
 
 def _complete_body(body: dict[str, Any]) -> None:
@@ -252,10 +256,13 @@ def _complete_body(body: dict[str, Any]) -> None:
         body["required"] = False
 
 
-def _problem_answer(status: int) -> dict[str, Any]:
-    codes = [code for code, entry in PROBLEMS.items() if entry.status == status]
+def _codes(status: int) -> str:
+    return ", ".join(code for code, entry in PROBLEMS.items() if entry.status == status and code not in _ELSEWHERE)
+
+
+def _problem_answer(codes: str) -> dict[str, Any]:
     return {
-        "description": "Problem: " + ", ".join(codes) + ".",
+        "description": f"Problem: {codes}.",
         "content": {CONTENT_TYPE: {"schema": {"$ref": _REFERENCE.format(name="Problem")}}},
     }
 

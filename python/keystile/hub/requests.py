@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -18,8 +18,9 @@ from keystile.hub.errors import FieldError, Invalid, WrongMediaType
 from keystile.hub.text import has_controls
 
 _MOST_PARAMETERS = 32
-_LONGEST_VALUE = 500
-_BAD_VALUE = f"Use at most {_LONGEST_VALUE} characters, none of them a control character."
+LONGEST_VALUE = 500
+"""Characters of a query parameter's value."""
+_BAD_VALUE = f"Use at most {LONGEST_VALUE} characters, none of them a control character."
 
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before.")]
@@ -63,8 +64,10 @@ def check_query(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
             errors.append(FieldError(name[:64], "There is no such parameter."))
         elif name in seen:
             errors.append(FieldError(name, "Give this parameter once."))
-        elif len(value) > _LONGEST_VALUE or has_controls(value):
+        elif len(value) > LONGEST_VALUE or has_controls(value):
             errors.append(FieldError(name, _BAD_VALUE))
+        elif value not in _choices(handler).get(name, (value,)):
+            errors.append(FieldError(name, "Not one of the values allowed here."))
         seen.add(name)
     if errors:
         raise Invalid(errors)
@@ -92,6 +95,21 @@ def query_names(handler: BaseRouteHandler) -> frozenset[str]:
         for name, field in handler.parsed_fn_signature.parameters.items()
         if isinstance(field.kwarg_definition, QueryParameter)
     )
+
+
+@lru_cache(maxsize=256)
+def _choices(handler: BaseRouteHandler) -> dict[str, tuple[object, ...]]:
+    """What parameters can be that take only some words: the framework would take "null" for one left out."""
+    found = {}
+    for name, field in handler.parsed_fn_signature.parameters.items():
+        literal = next((kind for kind in (field.annotation, *get_args(field.annotation)) if _is_literal(kind)), None)
+        if isinstance(field.kwarg_definition, QueryParameter) and literal is not None:
+            found[field.kwarg_definition.name or name] = get_args(literal)
+    return found
+
+
+def _is_literal(kind: Any) -> bool:
+    return get_origin(kind) is Literal
 
 
 def _struct_of(annotation: Any) -> type[msgspec.Struct] | None:

@@ -12,17 +12,41 @@ NAME_CHARS = 100
 NOTE_CHARS = 1000
 REASON_CHARS = 500
 
-_KEY_ID = re.compile(r"key_[0-7][0-9a-hjkmnp-tv-z]{25}")
 EMAIL_CHARS = 254
 
+_CONTROLS = r"\u0000-\u001f\u007f-\u009f"
+NO_CONTROLS = f"^[^{_CONTROLS}]*$"
+"""A regular expression of texts without control characters."""
+_BLANKS = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+KEY_ID = "key_[0-7][0-9a-hjkmnp-tv-z]{25}"
+OPERATOR_ID = "op_[0-7][0-9a-hjkmnp-tv-z]{25}"
+TENANT_ID = "[a-z0-9][a-z0-9-]{0,62}"
+WEBHOOK_ID = "wh_[0-7][0-9a-hjkmnp-tv-z]{25}"
+DELIVERY_ID = "msg_[0-9a-f]{32}"
+"""The forms of ids, for a whole text."""
+
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-_OPERATOR_ID = re.compile(r"op_[0-7][0-9a-hjkmnp-tv-z]{25}")
-_WEBHOOK_ID = re.compile(r"wh_[0-7][0-9a-hjkmnp-tv-z]{25}")
-_DELIVERY_ID = re.compile(r"msg_[0-9a-f]{32}")
+_KEY_ID = re.compile(KEY_ID)
+_OPERATOR_ID = re.compile(OPERATOR_ID)
+_WEBHOOK_ID = re.compile(WEBHOOK_ID)
+_DELIVERY_ID = re.compile(DELIVERY_ID)
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-_TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_TENANT_ID = re.compile(TENANT_ID)
+
+
+def line_pattern(longest: int) -> str:
+    """A regular expression of what `line` takes, which is trimmed before it is measured."""
+    inner = f"[^{_CONTROLS}{_BLANKS}]([^{_CONTROLS}]{{0,{longest - 2}}}[^{_CONTROLS}{_BLANKS}])?"
+    return f"^[{_BLANKS}]*{inner}[{_BLANKS}]*$"
+
+
+def paragraph_pattern(longest: int) -> str:
+    """The same of what `paragraph` takes."""
+    controls = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
+    inner = f"[^{controls}{_BLANKS}]([^{controls}]{{0,{longest - 2}}}[^{controls}{_BLANKS}])?"
+    return f"^[{_BLANKS}]*({inner})?[{_BLANKS}]*$"
 
 
 def line(faults: Faults, field: str, value: str, *, longest: int) -> str:

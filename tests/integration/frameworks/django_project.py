@@ -6,12 +6,16 @@ from collections.abc import AsyncIterator
 
 import django
 from django.conf import settings
+from django.core.asgi import get_asgi_application
 from django.core.handlers.asgi import ASGIRequest
+from django.core.wsgi import get_wsgi_application
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 from django.views import View
 
 from keystile.django import public, requires_scope
+
+__all__ = ["get_asgi_application", "get_wsgi_application", "urlpatterns"]
 
 settings.configure(
     SECRET_KEY="a test",

@@ -14,8 +14,8 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from keystile import Decision, Gate
 from keystile.asgi import KeystileMiddleware
 from keystile.fastapi import KeystileDependencies, requires
-from tests.integration.frameworks.applications import fastapi_app
 from tests.integration.frameworks.calling import asgi, bearer
+from tests.integration.frameworks.fastapi_application import fastapi_app
 from tests.unit.gates import private_gate, put_key
 
 

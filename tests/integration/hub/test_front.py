@@ -93,6 +93,16 @@ async def test_paths_and_methods(world: World, method: str, path: str, status: i
     assert {name for name in answer.headers.get("allow", "").split(", ") if name} == allow
 
 
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [("/v1/keys", "GET, OPTIONS, POST"), ("/v1/tenants/home", "GET, OPTIONS, PATCH"), ("/v1/tiers", "GET, OPTIONS")],
+)
+async def test_options_names_every_method(world: World, path: str, allow: str) -> None:
+    answer = await world.client.options(path)
+    assert (answer.status_code, answer.content, answer.headers["allow"]) == (204, b"", allow)
+    assert (await world.client_of(None).options(path)).status_code == 401
+
+
 async def test_preflights_pass_without_a_key_and_reach_nothing(world: World) -> None:
     before = await world.stored()
     asked = {"Access-Control-Request-Method": "DELETE", "Origin": "https://elsewhere.example"}

@@ -88,25 +88,17 @@ class World:
 
 @contextlib.asynccontextmanager
 async def open_world(
-    postgres: EmbeddedPostgres, template: str, *, demo: bool = False, **options: Any
+    postgres: EmbeddedPostgres, template: str, *, demo: bool = False, **more: Any
 ) -> AsyncIterator[World]:
-    """Build it all up, and tear it down."""
+    """Build it all up, and tear it down; `more` are settings."""
     name = f"hub_{next(_numbers)}"
     admin = await connect(postgres.admin_url)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER keystile")
     url = postgres.url.replace("@/keystile?", f"@/{name}?")
     with tempfile.TemporaryDirectory(prefix="keystile-hub-") as folder:
-        settings = Settings(
-            data=Path(folder),
-            database_url=url,
-            segment=Path(folder) / "gate.segment",
-            demo=demo,
-            capacity=10_000,
-            poll_interval_ms=50,
-            flush_interval_ms=100,
-            failure_burst=1_000_000,
-            **options,
-        )
+        usual = {"capacity": 10_000, "poll_interval_ms": 50, "flush_interval_ms": 100, "failure_burst": 1_000_000}
+        own = {"data": Path(folder), "database_url": url, "segment": Path(folder) / "gate.segment", "demo": demo}
+        settings = Settings(**(usual | own | more))
         pepper_bytes(settings, create=True)
         connection = await connect(url)
         operator_file = await bootstrap(connection, settings)

@@ -22,8 +22,13 @@ Actor = Annotated[str | None, QueryParameter(description="Only what this key or 
 Key = Annotated[str | None, QueryParameter(description="The same as `actor`.")]
 Target = Annotated[str | None, QueryParameter(description="Only what was done to this key, operator or tenant.")]
 Action = Annotated[str | None, QueryParameter(description="Only this action, such as `key.revoke`.")]
-Since = Annotated[str | None, QueryParameter(description="From this time on: RFC 3339 with a time zone.")]
-Until = Annotated[str | None, QueryParameter(description="Before this time: RFC 3339 with a time zone.")]
+_TIME = {"format": "date-time"}
+Since = Annotated[
+    str | None, QueryParameter(description="From this time on: RFC 3339 with a time zone.", schema_extra=_TIME)
+]
+Until = Annotated[
+    str | None, QueryParameter(description="Before this time: RFC 3339 with a time zone.", schema_extra=_TIME)
+]
 
 
 class AuditController(Controller):

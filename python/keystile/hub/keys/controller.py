@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET
 
+from keystile.hub.conflicts import conflicts
 from keystile.hub.context import Call, Hub
 from keystile.hub.errors import NotConfirmed
 from keystile.hub.keys import service
@@ -92,7 +93,7 @@ class KeysController(Controller):
         async with hub.reading(request) as call:
             return await service.show(call.connection, call.caller, key_id)
 
-    @patch("/{key_id:str}", summary="Change a key")
+    @patch("/{key_id:str}", summary="Change a key", responses=conflicts("key_revoked"))
     async def update(
         self,
         request: HubRequest,
@@ -106,7 +107,12 @@ class KeysController(Controller):
             row = await service.update(call.connection, call.caller, key_id, data)
         return await _changed(request, hub, call, row, wait)
 
-    @post("/{key_id:str}/rotate", status_code=200, summary="Rotate a key's secret")
+    @post(
+        "/{key_id:str}/rotate",
+        status_code=200,
+        summary="Rotate a key's secret",
+        responses=conflicts("key_revoked", "key_disabled", "key_expired"),
+    )
     async def rotate(
         self,
         request: HubRequest,
@@ -128,7 +134,12 @@ class KeysController(Controller):
             confirmation = unconfirmed(call.commit)
         return RotatedKey(issued.key, issued.secret, confirmation)
 
-    @post("/{key_id:str}/rotate/end", status_code=200, summary="End the old secret of a rotated key")
+    @post(
+        "/{key_id:str}/rotate/end",
+        status_code=200,
+        summary="End the old secret of a rotated key",
+        responses=conflicts("key_revoked"),
+    )
     async def end_overlap(
         self, request: HubRequest, hub: NamedDependency[Hub], key_id: FromPath[str], wait: Wait = None
     ) -> ChangedKey:

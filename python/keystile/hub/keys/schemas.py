@@ -7,14 +7,15 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from keystile.hub.text import NAME_CHARS, NOTE_CHARS, REASON_CHARS, line_pattern, paragraph_pattern
 from keystile.hub.waits import Confirmation
 from keystile.store.records import Headline, KeyRow
 
 Name = Annotated[
     str,
     Meta(
-        description="For people; trimmed, without control characters.",
-        extra_json_schema={"minLength": 1, "maxLength": 100},
+        description=f"For people; trimmed, then 1 to {NAME_CHARS} characters, none of them a control character.",
+        extra_json_schema={"pattern": line_pattern(NAME_CHARS)},
     ),
 ]
 Scopes = Annotated[
@@ -26,7 +27,20 @@ Scopes = Annotated[
 ]
 TierName = Annotated[str, Meta(description="A tier of the catalogue.")]
 ExpiresAt = Annotated[datetime, Meta(tz=True, description="RFC 3339 with a time zone, in the future.")]
-Note = Annotated[str, Meta(description="For people; trimmed.", extra_json_schema={"maxLength": 1000})]
+Note = Annotated[
+    str,
+    Meta(
+        description=f"For people; trimmed, then at most {NOTE_CHARS} characters.",
+        extra_json_schema={"pattern": paragraph_pattern(NOTE_CHARS)},
+    ),
+]
+Reason = Annotated[
+    str,
+    Meta(
+        description=f"For people; trimmed, then at most {REASON_CHARS} characters.",
+        extra_json_schema={"pattern": paragraph_pattern(REASON_CHARS)},
+    ),
+]
 Status = Literal["active", "disabled", "expired", "revoked"]
 Sort = Literal[
     "created_at",
@@ -78,7 +92,7 @@ class RotateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class RevokeKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why the key is revoked."""
 
-    reason: Annotated[str, Meta(description="For people; trimmed.", extra_json_schema={"maxLength": 500})] | None = None
+    reason: Reason | None = None
 
 
 class IssuedKey(Struct, frozen=True):

@@ -6,6 +6,7 @@ from litestar import Controller, Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from keystile.hub.conflicts import conflicts
 from keystile.hub.context import Hub
 from keystile.hub.operators import service
 from keystile.hub.operators.schemas import AddOperator, OperatorLink, OperatorPage, UpdateOperator
@@ -33,7 +34,7 @@ class OperatorsController(Controller):
         async with hub.reading(request) as call:
             return await service.page(call.connection, call.caller, tenant=tenant, limit=limit, cursor=cursor)
 
-    @post("/", summary="Add an operator")
+    @post("/", summary="Add an operator", responses=conflicts("operator_exists"))
     async def add(
         self, request: HubRequest, hub: NamedDependency[Hub], data: JSONBody[AddOperator]
     ) -> Response[OperatorLink]:
@@ -48,7 +49,7 @@ class OperatorsController(Controller):
         async with hub.reading(request) as call:
             return await service.show(call.connection, call.caller, operator_id)
 
-    @patch("/{operator_id:str}", summary="Change or disable an operator")
+    @patch("/{operator_id:str}", summary="Change or disable an operator", responses=conflicts("last_owner"))
     async def update(
         self,
         request: HubRequest,
@@ -60,7 +61,11 @@ class OperatorsController(Controller):
         async with hub.changing(request) as call:
             return await service.update(call.connection, call.caller, operator_id, data)
 
-    @post("/{operator_id:str}/link", summary="Make a link to choose a password")
+    @post(
+        "/{operator_id:str}/link",
+        summary="Make a link to choose a password",
+        responses=conflicts("operator_disabled"),
+    )
     async def link(
         self, request: HubRequest, hub: NamedDependency[Hub], operator_id: FromPath[str]
     ) -> Response[OperatorLink]:

@@ -8,6 +8,7 @@ from litestar import Controller, Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from keystile.hub.conflicts import conflicts
 from keystile.hub.context import Hub
 from keystile.hub.requests import Cursor, HubRequest, Limit
 from keystile.hub.tenants import service
@@ -37,7 +38,7 @@ class TenantsController(Controller):
         async with hub.reading(request) as call:
             return await service.page(call.connection, call.caller, limit=limit, cursor=cursor, q=q)
 
-    @post("/", summary="Add a tenant")
+    @post("/", summary="Add a tenant", responses=conflicts("tenant_exists"))
     async def create(
         self, request: HubRequest, hub: NamedDependency[Hub], data: JSONBody[CreateTenant]
     ) -> Response[TenantRow]:

@@ -6,13 +6,14 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from keystile.hub.text import NAME_CHARS, TENANT_ID, line_pattern
 from keystile.store.records import TenantRow
 
 TenantName = Annotated[
     str,
     Meta(
-        description="For people; trimmed, without control characters.",
-        extra_json_schema={"minLength": 1, "maxLength": 100},
+        description=f"For people; trimmed, then 1 to {NAME_CHARS} characters, none of them a control character.",
+        extra_json_schema={"pattern": line_pattern(NAME_CHARS)},
     ),
 ]
 
@@ -24,7 +25,7 @@ class CreateTenant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         str,
         Meta(
             description="Final; small letters, digits and '-'.",
-            extra_json_schema={"pattern": "^[a-z0-9][a-z0-9-]{0,62}$"},
+            extra_json_schema={"pattern": f"^{TENANT_ID}$"},
         ),
     ]
     name: TenantName

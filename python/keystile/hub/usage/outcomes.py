@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from keystile.hub import body
 from keystile.hub.auth import Caller
 from keystile.hub.errors import FieldError, Invalid, Malformed
-from keystile.hub.text import has_controls, is_key_id
+from keystile.hub.text import NO_CONTROLS, has_controls, is_key_id
 from keystile.store import outcomes
 from keystile.store.partitions import Retention
 from keystile.store.pool import Connection
@@ -31,7 +31,7 @@ _LINES_PER_TURN = 250
 class Outcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one request ended; `id` is the reporter's own, and the same whenever it is sent again."""
 
-    id: Annotated[str, Meta(min_length=1, max_length=128)]
+    id: Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema={"pattern": NO_CONTROLS})]
     key_id: str
     status: Annotated[int, Meta(ge=100, le=599)]
     at: Annotated[datetime, Meta(tz=True)]

@@ -8,6 +8,7 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from keystile.hub.conflicts import conflicts
 from keystile.hub.context import Hub
 from keystile.hub.requests import Cursor, HubRequest, Limit, Tenant
 from keystile.hub.webhooks import service
@@ -32,7 +33,7 @@ class WebhooksController(Controller):
     path = "/v1/webhooks"
     tags = ("Webhooks",)
 
-    @post("/", summary="Set up a webhook")
+    @post("/", summary="Set up a webhook", responses=conflicts("too_many_webhooks"))
     async def create(
         self, request: HubRequest, hub: NamedDependency[Hub], data: JSONBody[CreateWebhook]
     ) -> Response[IssuedWebhook]:
@@ -88,7 +89,12 @@ class WebhooksController(Controller):
         async with hub.changing(request) as call:
             return await service.rotate(call.connection, call.caller, webhook_id, overlap, hub.vault)
 
-    @post("/{webhook_id:str}/test", status_code=202, summary="Send a test")
+    @post(
+        "/{webhook_id:str}/test",
+        status_code=202,
+        summary="Send a test",
+        responses=conflicts("webhook_disabled"),
+    )
     async def test(self, request: HubRequest, hub: NamedDependency[Hub], webhook_id: FromPath[str]) -> DeliveryRow:
         """A delivery of the event `webhook.test`. What came of it stands among the deliveries."""
         async with hub.changing(request) as call:
@@ -111,7 +117,12 @@ class WebhooksController(Controller):
                 call.connection, call.caller, webhook_id, status=status, limit=limit, cursor=cursor
             )
 
-    @post("/{webhook_id:str}/deliveries/{delivery_id:str}/retry", status_code=202, summary="Deliver again")
+    @post(
+        "/{webhook_id:str}/deliveries/{delivery_id:str}/retry",
+        status_code=202,
+        summary="Deliver again",
+        responses=conflicts("webhook_disabled"),
+    )
     async def retry(
         self,
         request: HubRequest,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from keystile.hub.keys.schemas import Note
 from keystile.store.deliveries import DeliveryRow
 from keystile.store.webhooks import WebhookRow
 
@@ -21,7 +22,6 @@ Url = Annotated[
         extra_json_schema={"format": "uri", "minLength": 1, "maxLength": 2000},
     ),
 ]
-Note = Annotated[str, Meta(description="For people; trimmed.", extra_json_schema={"maxLength": 1000})]
 DeliveryStatus = Literal["waiting", "delivered", "failed"]
 
 
