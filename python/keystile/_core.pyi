@@ -19,6 +19,7 @@ __all__ = [
     "boottime",
     "checksum_ok",
     "digest",
+    "digest_of_sha256",
     "header_lines",
     "mint",
     "new_key_id",
