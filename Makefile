@@ -27,6 +27,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 READY := .venv/.ready
 BENCH_READY := .venv/.bench-ready
 BROWSER_READY := .venv/.browser-ready
+PROXIES_READY := .venv/.proxies-ready
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 FIGURES := $(CURDIR)/.benchmarks/figures.jsonl
@@ -43,7 +44,7 @@ help: ## Explain the targets
 demo: $(READY) ## Run everything with sample data: PORT, DATA and WORKERS may be given
 	$(BIN)/keystile serve --demo --port $(PORT) --data $(DATA) --workers $(WORKERS)
 
-test: $(READY) $(BROWSER_READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
+test: $(READY) $(BROWSER_READY) $(PROXIES_READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
 	cargo test --package keystile-core
 	RUSTFLAGS="$(RUSTFLAGS) --cfg loom" cargo test --package keystile-core --profile models --lib models::
 	$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
@@ -119,6 +120,11 @@ $(READY): $(UV_NEEDED) pyproject.toml requirements/dev.txt Cargo.toml $(RUST) $(
 # A browser for the tests of the console: one that is installed, else one is fetched.
 $(BROWSER_READY): $(READY) tests/browser/chromium.py
 	$(BIN)/python -m tests.browser.chromium
+	@touch $@
+
+# The proxies of the tests: those that are installed, else they are fetched.
+$(PROXIES_READY): $(READY) tests/proxies/programs.py
+	$(BIN)/python -m tests.proxies.programs
 	@touch $@
 
 # What only the benchmarks need: other programs to measure against.
