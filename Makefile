@@ -12,6 +12,10 @@ REPORT ?=
 SECONDS ?= 600
 SEED ?= 1
 SEEDS ?= 50
+UPGRADE ?=
+
+# Builds use the interpreter itself, whose path stays; that of an environment would have cargo build anew.
+export MATURIN_PEP517_USE_BASE_PYTHON := 1
 
 BIN := .venv/bin
 # A uv that is already installed is used; else a private one is put into .tools.
@@ -19,13 +23,17 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 # An absolute path is somebody else's file, and no reason to build anything.
 UV_NEEDED := $(filter .tools/bin/uv,$(UV))
 RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' 2>/dev/null)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 READY := .venv/.ready
 BENCH_READY := .venv/.bench-ready
 BROWSER_READY := .venv/.browser-ready
+PROXIES_READY := .venv/.proxies-ready
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 FIGURES := $(CURDIR)/.benchmarks/figures.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench pictures constant-time lint build clean setup
+.PHONY: help demo test soak bench pictures reference constant-time lint build sbom lock clean setup
 .DELETE_ON_ERROR:
 
 help: ## Explain the targets
@@ -36,7 +44,7 @@ help: ## Explain the targets
 demo: $(READY) ## Run everything with sample data: PORT, DATA and WORKERS may be given
 	$(BIN)/keystile serve --demo --port $(PORT) --data $(DATA) --workers $(WORKERS)
 
-test: $(READY) $(BROWSER_READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
+test: $(READY) $(BROWSER_READY) $(PROXIES_READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
 	cargo test --package keystile-core
 	RUSTFLAGS="$(RUSTFLAGS) --cfg loom" cargo test --package keystile-core --profile models --lib models::
 	$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
@@ -55,6 +63,9 @@ bench: $(BENCH_READY) ## Run the benchmarks: FULL=1 or QUICK=1 for other forms, 
 pictures: $(READY) $(BROWSER_READY) ## Draw docs/images: the console with sample data
 	$(BIN)/python -m tests.browser.pictures
 
+reference: $(READY) ## Write docs/reference: the Python API, the HTTP API and the commands, from the code
+	$(BIN)/python -m tools.reference
+
 constant-time: $(BENCH_READY) ## Test whether the time of a refusal tells how nearly a key was right
 	$(BIN)/python -m benchmarks.constant_time
 
@@ -70,8 +81,21 @@ lint: $(READY) ## Check style and types, change nothing
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-build: $(UV_NEEDED) ## Build the wheel into dist/
-	$(UV) build --wheel --python $(PYTHON) --no-python-downloads
+build: $(READY) ## Build wheel and sdist into dist/; with SOURCE_DATE_EPOCH, the same bytes each time
+	$(UV) build --no-build-isolation --python $(BIN)/python --wheel
+	$(UV) build --no-build-isolation --python $(BIN)/python --sdist
+
+sbom: build ## Write the bills of materials into dist/: Python packages and crates, as CycloneDX
+	$(UV) venv --quiet --clear --python $(BIN)/python dist/.environment
+	$(UV) pip install --quiet --python dist/.environment/bin/python --require-hashes --requirement requirements/runtime.txt
+	$(UV) pip install --quiet --python dist/.environment/bin/python --no-deps dist/keystile-$(VERSION)-*.whl
+	$(BIN)/python -m tools.sbom dist/.environment/bin/python dist
+
+lock: $(UV_NEEDED) ## Write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes the newest versions
+	$(LOCK) pyproject.toml --group dev --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --constraint requirements/dev.txt --output-file requirements/runtime.txt
+	$(LOCK) --group bench --constraint requirements/dev.txt --output-file requirements/bench.txt
+	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 
 setup: $(READY) ## Make .venv ready, which the other targets do by themselves
 
@@ -86,9 +110,11 @@ rebuild:
 	.tools/bin/pip install --quiet --disable-pip-version-check uv
 
 # A source that is newer than the stamp rebuilds, and so does a compiled module that is gone (git clean);
-# otherwise a second call does nothing.
-$(READY): $(UV_NEEDED) pyproject.toml Cargo.toml $(RUST) $(if $(wildcard python/keystile/_core*.so),,rebuild)
-	$(UV) sync --python $(PYTHON) --no-python-downloads --reinstall-package keystile
+# otherwise a second call does nothing. Exactly what is locked is installed, and nothing without its hash.
+$(READY): $(UV_NEEDED) pyproject.toml requirements/dev.txt Cargo.toml $(RUST) $(if $(wildcard python/keystile/_core*.so),,rebuild)
+	test -x $(BIN)/python || $(UV) venv --python $(PYTHON) --no-python-downloads .venv
+	$(UV) pip sync --python $(BIN)/python --require-hashes requirements/dev.txt
+	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --reinstall --editable .
 	@touch $@
 
 # A browser for the tests of the console: one that is installed, else one is fetched.
@@ -96,7 +122,12 @@ $(BROWSER_READY): $(READY) tests/browser/chromium.py
 	$(BIN)/python -m tests.browser.chromium
 	@touch $@
 
+# The proxies of the tests: those that are installed, else they are fetched.
+$(PROXIES_READY): $(READY) tests/proxies/programs.py
+	$(BIN)/python -m tests.proxies.programs
+	@touch $@
+
 # What only the benchmarks need: other programs to measure against.
-$(BENCH_READY): $(READY)
-	$(UV) sync --python $(PYTHON) --no-python-downloads --group bench
+$(BENCH_READY): $(READY) requirements/bench.txt
+	$(UV) pip install --python $(BIN)/python --require-hashes --requirement requirements/bench.txt
 	@touch $@

@@ -14,6 +14,7 @@ This module is the fast part alone: importing it loads neither the Hub's web fra
 from __future__ import annotations
 
 from keystile._core import (
+    Counters,
     Decision,
     Gate,
     KeyRecord,
@@ -25,6 +26,7 @@ from keystile._core import (
 )
 
 __all__ = [
+    "Counters",
     "Decision",
     "Gate",
     "KeyRecord",

@@ -8,6 +8,23 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMa
 from os import PathLike
 from typing import Any, final
 
+__all__ = [
+    "Counters",
+    "Decision",
+    "Explained",
+    "Gate",
+    "KeyRecord",
+    "Scope",
+    "Writer",
+    "boottime",
+    "checksum_ok",
+    "digest",
+    "digest_of_sha256",
+    "header_lines",
+    "mint",
+    "new_key_id",
+]
+
 def boottime() -> int:
     """Nanoseconds of `CLOCK_BOOTTIME`: the clock of leases and buckets."""
 
@@ -354,6 +371,12 @@ class Writer:
         revoked, disabled, expired), the times of the newest request with the current secret and with one before it, in
         Unix milliseconds (0: never), with the digest of the current one as the gate knows it, and the scopes with
         which requests passed since they were settled: one bit for each place in `scope_names`.
+        """
+
+    def count_outcomes(self, ended: Sequence[tuple[str, int]]) -> int:
+        """Add the statuses that requests of keys (by id) ended with to the keys' errors, and never to their requests.
+
+        How many were of keys that the segment holds; the others, and what is no id at all, count nothing.
         """
 
     def undrain(self, key_ids: Sequence[str]) -> None:

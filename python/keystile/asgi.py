@@ -11,6 +11,8 @@ from keystile.attachment import Attachment
 from keystile.client_address import TrustedProxies
 from keystile.refusals import Refusal, refusal_by, without_gate
 
+__all__ = ["KeystileMiddleware"]
+
 ASGIScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

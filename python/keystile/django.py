@@ -30,6 +30,8 @@ from keystile.client_address import TrustedProxies
 from keystile.refusals import Refusal
 from keystile.wsgi import client, credentials
 
+__all__ = ["KeystileMiddleware", "public", "requires_scope"]
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 _ASKING = "_keystile_asking"

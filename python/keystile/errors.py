@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+__all__ = [
+    "BadCursor",
+    "GateAbsent",
+    "GateBusy",
+    "GateError",
+    "GateFull",
+    "GateUnusable",
+    "KeystileError",
+    "SettingsError",
+    "StoreError",
+    "UnknownScope",
+]
+
 
 class KeystileError(Exception):
     """The root: catching it catches whatever Keystile says no to."""

@@ -30,6 +30,8 @@ from keystile.attachment import AttachmentsByScope
 from keystile.client_address import TrustedProxies
 from keystile.refusals import Refusal
 
+__all__ = ["KeystileDependencies", "requires"]
+
 _CALL = "keystile.fastapi"
 
 

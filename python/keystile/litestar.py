@@ -52,6 +52,8 @@ from keystile.attachment import Attachment, AttachmentsByScope
 from keystile.problems import CONTENT_TYPE
 from keystile.refusals import Refusal, lacking
 
+__all__ = ["PUBLIC", "KeystilePlugin", "requires_scope"]
+
 _SCOPE_OPTION = "keystile_scope"
 _PUBLIC_OPTION = "keystile_public"
 _SCHEME = "Keystile"

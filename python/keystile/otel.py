@@ -21,6 +21,8 @@ from keystile._core import Gate, boottime
 from keystile.attachment import Attachment
 from keystile.figures import FED_NS, FLUSHED_NS
 
+__all__ = ["instrument"]
+
 _SECOND_NS = 1_000_000_000
 
 

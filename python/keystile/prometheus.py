@@ -24,7 +24,9 @@ from prometheus_client.registry import Collector
 
 from keystile._core import Counters, Gate, boottime
 from keystile.attachment import Attachment
-from keystile.figures import FED_NS, FLUSHED_NS
+from keystile.figures import FED_NS, FLUSHED_NS, outcomes_of
+
+__all__ = ["GateCollector"]
 
 _SECOND_NS = 1_000_000_000
 _BLOCK_BYTES = 512
@@ -47,6 +49,7 @@ class GateCollector(Collector):
         if gate is not None:
             counters = gate.counters
             yield from _decisions(counters)
+            yield _outcomes(counters)
             yield _durations(counters)
             yield _budgets(counters)
             yield from _keys(gate)
@@ -65,6 +68,15 @@ def _decisions(counters: Counters) -> Iterator[Metric]:
     for status, ended in zip(("4xx", "5xx"), counters.application_errors(), strict=True):
         errors.add_metric([status], ended)
     yield errors
+
+
+def _outcomes(counters: Counters) -> Metric:
+    outcomes = CounterMetricFamily(
+        "keystile_outcomes", "Outcomes that proxies reported to the agent, by what became of them.", labels=["result"]
+    )
+    for result, reported in outcomes_of(counters.figures()).items():
+        outcomes.add_metric([result], reported)
+    return outcomes
 
 
 def _durations(counters: Counters) -> Metric:

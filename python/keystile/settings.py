@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from keystile.address_settings import check_networks, listening_address
 from keystile.catalogue_settings import (
     DEFAULT_SCOPES,
     DEFAULT_TIERS,
@@ -109,6 +109,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How many dates of usage by day are kept."""
     outcome_dedupe_days: int = 2
     """How old a reported outcome may be, and how long its id is remembered."""
+    outcomes_listen: str | None = None
+    """Address and port where the agent hears from proxies how requests ended, by UDP and TCP; none: nowhere."""
+    outcomes_files: tuple[Path, ...] = ()
+    """Access logs that the agent follows for the same."""
     stale_policy: Literal["deny", "allow"] = "deny"
     """What a gate does when it cannot show that it is fresh."""
     capacity: int = 16_777_216
@@ -269,22 +273,16 @@ def _check_text(settings: Settings) -> None:
     url = settings.database_url
     if url is not None and not url.startswith(("postgresql://", "postgres://")):
         raise SettingsError("database_url must start with postgresql://")
+    if settings.outcomes_listen is not None:
+        listening_address("outcomes_listen", settings.outcomes_listen)
     if settings.url is not None and not settings.url.startswith(("http://", "https://")):
         raise SettingsError("url must start with http:// or https://")
     leaks = settings.leaks_keys_url
     if leaks is not None and not leaks.startswith(("https://", "http://127.0.0.1:")):
         raise SettingsError("leaks_keys_url must start with https://")
     proxies = [proxy for proxy in settings.trusted_proxies if proxy != UNIX_PEER]
-    _check_networks("trusted_proxies", proxies, "networks like 10.0.0.0/8, or 'unix'")
-    _check_networks("webhook_networks", settings.webhook_networks, "networks like 10.0.0.0/8")
-
-
-def _check_networks(name: str, networks: Iterable[str], use: str) -> None:
-    for network in networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            raise SettingsError(f"{name}: {error}; use {use}") from None
+    check_networks("trusted_proxies", proxies, "networks like 10.0.0.0/8, or 'unix'")
+    check_networks("webhook_networks", settings.webhook_networks, "networks like 10.0.0.0/8")
 
 
 def _check_peppers(settings: Settings) -> None:

@@ -16,8 +16,8 @@ CONFIG_ENV = "KEYSTILE_CONFIG"
 DEFAULT_FILE = "keystile.toml"
 MAX_FILE_BYTES = 1_048_576
 
-_LISTS = frozenset({"retired_peppers", "trusted_proxies", "webhook_networks", "scopes", "tiers"})
-_PATHS = frozenset({"data", "segment"})
+_LISTS = frozenset({"retired_peppers", "trusted_proxies", "webhook_networks", "outcomes_files", "scopes", "tiers"})
+_PATHS = frozenset({"data", "segment", "outcomes_files"})
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -79,6 +79,8 @@ def _from_file(names: Collection[str], environ: Mapping[str, str], file: Path | 
 
 def _beside(file: Path, name: str, raw: object) -> object:
     """A relative path in a settings file means beside that file, wherever the command is started."""
+    if name in _PATHS and isinstance(raw, list):
+        return [_beside(file, name, each) for each in raw]
     if name in _PATHS and isinstance(raw, str):
         return str(file.absolute().parent / Path(raw).expanduser())
     return raw

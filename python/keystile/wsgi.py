@@ -12,6 +12,8 @@ from keystile.attachment import Attachment
 from keystile.client_address import UNIX_PEER, TrustedProxies
 from keystile.refusals import Header, Refusal, refusal_by, without_gate
 
+__all__ = ["KeystileMiddleware"]
+
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
 WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]

@@ -14,12 +14,18 @@ import pytest
 
 from keystile.settings import Settings, segment_path
 from tests.docs.commands import ROOT, Block, Reader, blocks, pages
+from tests.docs.examples import PROXIES
 from tests.processes.serving import Serve
 
 STARTS_ITS_OWN = {"docs/quickstart.md"}
 """Pages that begin with nothing: all others find a Hub with sample data running."""
 
 ELSEWHERE = {
+    **dict.fromkeys(
+        [f"docs/integrations/{proxy}.md" for proxy in PROXIES],
+        "they put files into /etc and need a proxy that runs there; tests/proxies runs the same files",
+    ),
+    "docs/install.md": "it installs into the system and starts containers; tests/package does what can be done without",
     "docs/operating.md": "agents of other machines need files in /etc; tests/processes and tests/faults run them",
 }
 """Why a page has blocks that are not run here, marked `elsewhere`."""

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from keystile.settings import Settings, segment_path
-from tests.processes.serving import Serve
+from tests.processes.serving import Serve, forget_segment
 
 
 @pytest.fixture
@@ -25,7 +24,4 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Serve]]:
         if one.process.poll() is None:
             one.kill_group()
     for data in tmp_path.iterdir():
-        # A segment outlives its servers on purpose; those of a test would fill the machine's memory.
-        segment = segment_path(Settings(data=data))
-        segment.unlink(missing_ok=True)
-        segment.with_name(segment.name + ".lock").unlink(missing_ok=True)
+        forget_segment(data)

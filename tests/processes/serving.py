@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from keystile.settings import Settings, segment_path
+
 PROGRAM = [sys.executable, "-c", "from keystile.cli.main import main; main()"]
 START_S = 60.0
 STOP_S = 40.0
@@ -116,6 +118,13 @@ class Serve:
         """kill -9 for the whole process group."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(STOP_S)
+
+
+def forget_segment(data: Path) -> None:
+    """A segment outlives its servers on purpose; those of a test would fill the machine's memory."""
+    segment = segment_path(Settings(data=data))
+    segment.unlink(missing_ok=True)
+    segment.with_name(segment.name + ".lock").unlink(missing_ok=True)
 
 
 def command_line(pid: int) -> bytes:

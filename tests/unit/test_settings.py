@@ -71,6 +71,13 @@ def test_a_file_that_was_asked_for_must_exist(tmp_path: Path) -> None:
         ({"KEYSTILE_URL": "localhost:80"}, "url must start"),
         ({"KEYSTILE_TRUSTED_PROXIES": "10.0.0.0/33"}, "trusted_proxies"),
         ({"KEYSTILE_TRUSTED_PROXIES": "10.0.0.1/8"}, "trusted_proxies"),
+        ({"KEYSTILE_OUTCOMES_LISTEN": "8514"}, "outcomes_listen must be an address and a port"),
+        ({"KEYSTILE_OUTCOMES_LISTEN": ":8514"}, "outcomes_listen"),
+        ({"KEYSTILE_OUTCOMES_LISTEN": "localhost:8514"}, "outcomes_listen"),
+        ({"KEYSTILE_OUTCOMES_LISTEN": "::1:8514"}, "outcomes_listen"),
+        ({"KEYSTILE_OUTCOMES_LISTEN": "[127.0.0.1]:8514"}, "outcomes_listen"),
+        ({"KEYSTILE_OUTCOMES_LISTEN": "127.0.0.1:65536"}, "outcomes_listen"),
+        ({"KEYSTILE_OUTCOMES_LISTEN": "127.0.0.1:-1"}, "outcomes_listen"),
         ({"KEYSTILE_STALE_AFTER_MS": "300"}, "stale_after_ms must be at least twice"),
         ({"KEYSTILE_FAILURE_RATE": "0"}, "failure_rate.*1 to 1000000000"),
         ({"KEYSTILE_STALE_POLICY": "maybe"}, "stale_policy"),
@@ -172,6 +179,14 @@ def test_paths_become_absolute_and_those_in_a_file_lie_beside_it(tmp_path: Path)
     assert load(environ={}, file=folder / "keystile.toml").data == folder / "state"
     assert load(flags={"data": "a/../b"}, environ={}).data == tmp_path / "b"
     assert load(environ={"KEYSTILE_DATA": "~/x"}).data == Path.home() / "x"
+    (folder / "keystile.toml").write_text('outcomes_files = ["a.log", "/b.log"]\n')
+    assert load(environ={}, file=folder / "keystile.toml").outcomes_files == (folder / "a.log", Path("/b.log"))
+    assert load(environ={"KEYSTILE_OUTCOMES_FILES": "a.log"}).outcomes_files == (tmp_path / "a.log",)
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:8514", "0.0.0.0:0", "[::1]:8514"])
+def test_an_address_to_hear_outcomes_on(text: str) -> None:
+    assert decode(encode(load(environ={"KEYSTILE_OUTCOMES_LISTEN": text}))).outcomes_listen == text
 
 
 def test_the_segment_is_named_after_the_user_and_the_data_folder(tmp_path: Path) -> None:

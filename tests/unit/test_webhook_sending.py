@@ -51,6 +51,21 @@ async def server(
         listening.close()
 
 
+@contextlib.asynccontextmanager
+async def trapped() -> AsyncIterator[tuple[int, list[bytes], list[bytes]]]:
+    """A server that may be reached, and one at the same port that may not; the port, and the heads each has seen."""
+    for left in reversed(range(20)):
+        async with contextlib.AsyncExitStack() as stack:
+            port, seen = await stack.enter_async_context(server(OK))
+            try:
+                _, trap = await stack.enter_async_context(server(OK, host="127.0.0.1", port=port))
+            except OSError:  # somebody else has that port
+                assert left
+                continue
+            yield port, seen, trap
+            return
+
+
 @pytest.fixture
 async def sender() -> AsyncIterator[Sender]:
     """One that may reach 127.0.0.2."""
@@ -109,7 +124,7 @@ async def test_the_address_that_was_judged_is_the_one_connected_to(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = names(monkeypatch, ["127.0.0.2"], ["127.0.0.1"])
-    async with server(OK) as (port, seen), server(OK, host="127.0.0.1", port=port) as (_, trap):
+    async with trapped() as (port, seen, trap):
         url = f"http://rebinds.example:{port}/a?b=c"
         assert await sender.post(url, [(b"webhook-id", b"msg_1")], b"{}") == 200
         assert asked == ["rebinds.example"]
@@ -126,7 +141,7 @@ async def test_of_several_addresses_only_those_allowed_are_tried(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names(monkeypatch, ["127.0.0.1", "::1", "127.0.0.2"])
-    async with server(OK) as (port, seen), server(OK, host="127.0.0.1", port=port) as (_, trap):
+    async with trapped() as (port, seen, trap):
         assert await sender.post(f"http://many.example:{port}/", [], b"{}") == 200
     assert (len(seen), trap) == (1, [])
 

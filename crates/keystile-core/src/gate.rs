@@ -162,10 +162,8 @@ impl Gate {
         let (true, Subject::Key { slot, .. }) = (decision.allowed(), decision.subject) else {
             return;
         };
-        match status {
-            400..=499 => self.segment.counts().add(slot, Counter::AppClientErrors),
-            500..=599 => self.segment.counts().add(slot, Counter::AppServerErrors),
-            _ => (),
+        if let Some(counter) = Counter::of_error(status) {
+            self.segment.counts().add(slot, counter);
         }
     }
 

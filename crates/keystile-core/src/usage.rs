@@ -44,6 +44,15 @@ impl Counter {
         Self::Expired,
     ];
 
+    /// Where a status counts that an application answered with; `None` if it is no error.
+    pub(crate) const fn of_error(status: u16) -> Option<Self> {
+        match status {
+            400..=499 => Some(Self::AppClientErrors),
+            500..=599 => Some(Self::AppServerErrors),
+            _ => None,
+        }
+    }
+
     /// The one that a decision on a key adds to; `None` for an outcome that has no key.
     pub(crate) const fn of(outcome: Outcome) -> Option<Self> {
         match outcome {

@@ -15,7 +15,7 @@ pub(crate) struct KeyRecord {
 #[pymethods]
 impl KeyRecord {
     #[new]
-    #[pyo3(signature = (key_id, digest, *, scopes, tier, tenant = "home".to_owned(), expires_at_ns = None, disabled = false,
+    #[pyo3(signature = (key_id, digest, *, scopes, tier, tenant = "home", expires_at_ns = None, disabled = false,
         revoked = false, previous_digest = None, previous_expires_at_ns = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python, where this is the readable form")]
     fn new(
@@ -23,7 +23,7 @@ impl KeyRecord {
         digest: &[u8],
         scopes: Vec<String>,
         tier: String,
-        tenant: String,
+        tenant: &str,
         expires_at_ns: Option<u64>,
         disabled: bool,
         revoked: bool,
@@ -37,7 +37,7 @@ impl KeyRecord {
         };
         let inner = keystile_core::KeyRecord {
             id: id_of(key_id)?,
-            tenant,
+            tenant: tenant.to_owned(),
             digest: digest_of(digest)?,
             previous,
             scopes,

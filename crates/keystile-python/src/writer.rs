@@ -176,6 +176,11 @@ impl Writer {
         })
     }
 
+    fn count_outcomes(&self, py: Python<'_>, ended: Vec<(String, u16)>) -> PyResult<usize> {
+        let ended: Vec<_> = ended.iter().filter_map(|(text, status)| Some((KeyId::parse(text)?, *status))).collect();
+        self.with(py, |writer| Ok(ended.iter().filter(|(id, status)| writer.count_outcome(id, *status)).count()))
+    }
+
     fn undrain(&self, py: Python<'_>, key_ids: Vec<String>) -> PyResult<()> {
         let ids = key_ids.iter().map(|text| id_of(text)).collect::<PyResult<Vec<_>>>()?;
         self.with(py, |writer| {

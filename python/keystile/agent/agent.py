@@ -12,6 +12,7 @@ from keystile.agent.follower import Follower
 from keystile.agent.herald import Herald
 from keystile.agent.holder import Holder, end, sign
 from keystile.agent.housekeeper import Housekeeper
+from keystile.agent.outcomes.receiver import receive
 from keystile.agent.tombstones import Tombstones, tombstones_path
 from keystile.agent.vigil import Vigil, patience_s
 from keystile.errors import GateBusy, GateError
@@ -130,7 +131,7 @@ class Agent:
                 # A long list takes a while to read, in which this agent must not look as if it hung.
                 tombstones = await asyncio.to_thread(Tombstones, tombstones_path(self._settings))
                 try:
-                    await self._follow(Follower(self._settings, self._url, writer, tombstones), flusher)
+                    await self._follow(Follower(self._settings, self._url, writer, tombstones), flusher, writer)
                 finally:
                     tombstones.close()
                 for task in beside:
@@ -141,13 +142,14 @@ class Agent:
             await asyncio.shield(flusher.try_flush())
             flusher.close()
 
-    async def _follow(self, follower: Follower, flusher: Flusher) -> None:
+    async def _follow(self, follower: Follower, flusher: Flusher, writer: Writer) -> None:
         """Follow until the segment's files are gone, and do the rest beside."""
         async with asyncio.TaskGroup() as tasks:
             beside = [
                 tasks.create_task(flusher.run(), name="flusher"),
                 tasks.create_task(Housekeeper(self._settings, self._url).run(), name="housekeeper"),
                 tasks.create_task(Advisor(self._url).run(), name="advisor"),
+                tasks.create_task(receive(self._settings, writer), name="outcomes"),
                 tasks.create_task(Herald(self._url).run(), name="herald"),
                 tasks.create_task(self._announce(follower), name="announcer"),
             ]

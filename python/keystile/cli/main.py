@@ -80,6 +80,7 @@ class Program(HubGroup):
     cls=Program,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
+@click.version_option(package_name=PROGRAM, message="%(prog)s %(version)s")
 def cli() -> None:
     """API keys decided in-process: issue, scope, limit, rotate, revoke and count.
 

@@ -75,6 +75,6 @@ def snippets(
             "snippet-nginx",
             "nginx",
             _NGINX.format(authz=authz),
-            "Lets nginx ask here before it passes a request on. The whole of it is in the documentation of /v1/authz.",
+            "Lets nginx ask here before it passes a request on. The whole of it is in docs/integrations/nginx.md.",
         ),
     ]

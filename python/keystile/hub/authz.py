@@ -23,10 +23,25 @@ from keystile.problems import PROBLEMS, denial, problem
 from keystile.refusals import Header
 
 PATH = "/v1/authz"
+_PATH = PATH.encode()
 _ONE_SCOPE = b"scope="
 _SEPARATORS = frozenset(b"&=%+;")
 _ALLOWED = ((b"content-length", b"0"), (b"cache-control", b"no-store"))
 """What every 200 has. It has no body, and no proxy shows it to a browser: the other headers would guard nothing."""
+
+
+def query_of(path: bytes, query: bytes) -> bytes | None:
+    """What a request asks for, as a query; None if its path is not one of forward authentication.
+
+    `/v1/authz:PSA` asks for a scope by itself. What a proxy appends to it is the client's, path and query alike, and
+    changes nothing.
+    """
+    if not path.startswith(_PATH):
+        return None
+    rest = path[len(_PATH) :]
+    if not rest or rest.startswith(b"/"):
+        return query
+    return _ONE_SCOPE + rest[1:].partition(b"/")[0] if rest.startswith(b":") else None
 
 
 class BadQuery(Exception):
@@ -38,7 +53,7 @@ class BadQuery(Exception):
 
 
 class Authz:
-    """Any method of `/v1/authz` and below. The body is never read: it belongs to the product."""
+    """Any method of `/v1/authz` and what begins like it. The body is never read: it belongs to the product."""
 
     def __init__(self, attachment: Attachment, proxies: TrustedProxies) -> None:
         self._attachment = attachment
@@ -79,7 +94,12 @@ def _refusal(code: str, needed: str | None, identity: bytes, decision: Decision 
 
 
 def _refused(code: str, body: bytes, identity: bytes, decision: Decision | None, *more: Header) -> Answer:
-    about = [(b"content-length", b"%d" % len(body)), (b"content-type", PROBLEM), (b"x-request-id", identity)]
+    about = [
+        (b"content-length", b"%d" % len(body)),
+        (b"content-type", PROBLEM),
+        (b"x-request-id", identity),
+        (b"x-keystile-problem", body),  # for proxies that see headers only; there is nothing but ASCII in it
+    ]
     return Answer(PROBLEMS[code].status, [*about, *COMMON_HEADERS, *more], body, decision)
 
 

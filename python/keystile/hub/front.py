@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from keystile.hub.authz import PATH as AUTHZ
-from keystile.hub.authz import Authz
+from keystile.hub.authz import Authz, query_of
 from keystile.hub.health import Health
 from keystile.hub.keys.self_revoke import PATH as SELF_REVOKE
 from keystile.hub.leaks.endpoint import PATH as LEAKS
@@ -66,8 +66,9 @@ class Front:
             await send({"type": "websocket.close", "code": 1008})
             return
         path: str = scope["path"]
-        if path.startswith(AUTHZ) and (len(path) == len(AUTHZ) or path[len(AUTHZ)] == "/"):
-            await self.authz(scope, receive, send)
+        asked = query_of(path.encode(), scope["query_string"]) if path.startswith(AUTHZ) else None
+        if asked is not None:
+            await self.authz({**scope, "query_string": asked}, receive, send)
         elif path == VERIFY:
             await self._verifier(scope, receive, send)
         else:

@@ -15,11 +15,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from keystile._core import header_lines
-from keystile.hub.authz import PATH, Authz
+from keystile.hub.authz import PATH, Authz, query_of
 from keystile.hub.wire import Answer, Scope
 
 _PATH = PATH.encode()
-_SLASH = b"/"
 _STATUS_LINES = {int(status): f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
@@ -55,10 +54,12 @@ class HubProtocol(HttpToolsProtocol):
             super().on_headers_complete()
             return
         scope = cast("Scope", self.scope)
-        path, _, scope["query_string"] = self.url.partition(b"?")
-        if path != _PATH and not path.startswith(_SLASH, len(_PATH)):
+        path, _, query = self.url.partition(b"?")
+        asked = query_of(path, query)
+        if asked is None:
             super().on_headers_complete()
             return
+        scope["query_string"] = asked
         stays = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
         try:
             lines = self._lines(self._authz.answer(scope), stays=stays)

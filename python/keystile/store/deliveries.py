@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -67,14 +67,16 @@ class Claim(Struct, frozen=True, kw_only=True):
 
 
 async def claim(
-    conn: Connection, *, most: int, most_each: int, but: Sequence[str], seconds: float
+    conn: Connection, *, most: int, most_each: int, under_way: Mapping[str, int], seconds: float
 ) -> tuple[list[Claim], bool]:
     """Take what is due, for `seconds`; and whether anything was touched, so that looking again may find more.
 
-    At most `most`, and `most_each` of one webhook, none of the webhooks in `but`. Of one webhook and key only the first
-    is ever given.
+    At most `most`, and `most_each` of one webhook, with those that the caller has `under_way` already, by webhook. Of
+    one webhook and key only the first is ever given.
     """
-    records = await conn.fetch(sql("delivery_claim"), most, most_each, list(but), seconds)
+    records = await conn.fetch(
+        sql("delivery_claim"), most, most_each, list(under_way), list(under_way.values()), seconds
+    )
     return [part(record, Claim) for record in records if record["claimed"]], bool(records)
 
 

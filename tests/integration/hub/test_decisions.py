@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from world import World
 
+from keystile.problems import PROBLEMS, problem
+
 LIMIT_HEADERS = {
     "x-ratelimit-limit",
     "x-ratelimit-remaining",
@@ -52,6 +54,40 @@ async def test_without_a_scope_any_scope_will_do(world: World) -> None:
     assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope")
     assert refused.headers["www-authenticate"] == 'Bearer error="insufficient_scope", scope="PSA"'
     assert "x-keystile-key-id" not in refused.headers
+
+
+async def test_a_scope_in_the_path_is_the_only_one_whatever_the_client_asks_for(world: World) -> None:
+    _, psa = await world.issue(scopes=["PSA"])
+    _, crm = await world.issue(scopes=["CRM"])
+    for behind in (
+        "",
+        "/",
+        "/any/where",
+        "/?page=2&page=3",
+        "?scope=CRM",
+        "/:CRM?scope=CRM",
+        "//authz:CRM",
+        "/%2F..?%",
+    ):
+        passed = await ask(world, "", path=f":PSA{behind}", headers=bearer(psa))
+        assert passed.status_code == 200, behind
+        refused = await ask(world, "", path=f":PSA{behind}", headers=bearer(crm))
+        assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope"), behind
+    for path in (":", ":/PSA", ":psa", ":PSAx", ":PSA*", ":PSA,CRM", ":PSA&scope=CRM"):
+        answer = await ask(world, "", path=path, headers=bearer(psa))
+        assert (answer.status_code, answer.json()["code"] in {"unknown_scope", "bad_request"}) == (400, True), path
+    assert (await ask(world, "", path="x:PSA", headers=bearer(psa))).status_code == 403  # one of the API's paths
+
+
+async def test_a_refusal_stands_in_a_header_too(world: World) -> None:
+    _, secret = await world.issue(scopes=["CRM"])
+    for query in ("?scope=PSA", "?scope=Nope", "?page=2"):
+        answer = await ask(world, query, headers=bearer(secret))
+        assert answer.headers["x-keystile-problem"] == answer.text
+        assert answer.text.isascii()
+    passed = await ask(world, "", headers=bearer(secret))
+    assert (passed.status_code, "x-keystile-problem" in passed.headers) == (200, False)
+    assert all(problem(code).isascii() for code in PROBLEMS)
 
 
 @pytest.mark.parametrize(

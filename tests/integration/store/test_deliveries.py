@@ -50,11 +50,11 @@ async def key(conn: Connection, tenant: str = "home") -> str:
     return new
 
 
-async def take(conn: Connection, *, most: int = 100, each: int = 100, but: tuple[str, ...] = ()) -> list[Claim]:
+async def take(conn: Connection, *, most: int = 100, each: int = 100) -> list[Claim]:
     """All that can be had."""
     found: list[Claim] = []
     while True:
-        claims, touched = await deliveries.claim(conn, most=most, most_each=each, but=but, seconds=LONG_S)
+        claims, touched = await deliveries.claim(conn, most=most, most_each=each, under_way={}, seconds=LONG_S)
         found += claims
         if not touched or len(found) >= most:
             return found
@@ -112,8 +112,8 @@ async def test_what_stands_behind_a_failure_costs_nothing_until_that_is_due(conn
     (first,) = await take(conn)
     await deliveries.failed(conn, first.id, 1, status=None, error="Away.", again_s=LONG_S)
     await lapse_last(conn)
-    assert await deliveries.claim(conn, most=9, most_each=9, but=[], seconds=LONG_S) == ([], True)
-    assert await deliveries.claim(conn, most=9, most_each=9, but=[], seconds=LONG_S) == ([], False)
+    assert await deliveries.claim(conn, most=9, most_each=9, under_way={}, seconds=LONG_S) == ([], True)
+    assert await deliveries.claim(conn, most=9, most_each=9, under_way={}, seconds=LONG_S) == ([], False)
     # Given up, it lets the next one go at once.
     await lapse(conn)
     (again,) = await take(conn)
@@ -134,11 +134,13 @@ async def test_no_webhook_takes_the_room_of_the_others(conn: Connection) -> None
     for _ in range(10):
         await key(conn)
     await key(conn, "other")
-    claims, _ = await deliveries.claim(conn, most=16, most_each=4, but=[], seconds=LONG_S)
+    claims, _ = await deliveries.claim(conn, most=16, most_each=4, under_way={}, seconds=LONG_S)
     assert sorted(one.webhook_id for one in claims) == sorted([busy] * 4 + [idle])
-    claims, _ = await deliveries.claim(conn, most=16, most_each=4, but=[busy], seconds=LONG_S)
-    assert claims == []
-    assert len((await deliveries.claim(conn, most=2, most_each=4, but=[], seconds=LONG_S))[0]) == 2
+    for under_way, room in ((4, 0), (3, 1)):
+        there = {busy: under_way, idle: 1}
+        claims, _ = await deliveries.claim(conn, most=16, most_each=4, under_way=there, seconds=LONG_S)
+        assert [one.webhook_id for one in claims] == [busy] * room
+    assert len((await deliveries.claim(conn, most=2, most_each=4, under_way={}, seconds=LONG_S))[0]) == 2
 
 
 async def test_many_at_once_get_each_delivery_once(conn: Connection, database_url: str) -> None:

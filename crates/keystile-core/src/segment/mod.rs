@@ -24,6 +24,7 @@ mod making;
 mod map;
 #[cfg(all(loom, test))]
 mod models;
+mod outcomes;
 mod slots;
 mod tallies;
 mod totals;

@@ -46,7 +46,7 @@ pub struct Writer {
     pub(super) segment: Arc<Segment>,
     catalogue: CatalogueKeeper,
     index: IndexKeeper,
-    by_id: HashMap<KeyId, u32>,
+    pub(super) by_id: HashMap<KeyId, u32>,
     pub(super) totals: Totals,
     lock: Lock,
 }

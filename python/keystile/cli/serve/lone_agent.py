@@ -11,6 +11,7 @@ from keystile.agent.process import cause
 from keystile.cli.database import running_url
 from keystile.cli.failure import CommandError
 from keystile.cli.output import note
+from keystile.cli.serve.notify import READY, STOPPING, Notifier
 from keystile.cli.serve.signals import StopSignals
 from keystile.errors import StoreError
 from keystile.settings import Settings, segment_path
@@ -32,6 +33,7 @@ async def run_agent(settings: Settings) -> None:
         )
     await _check(url)
     signals = StopSignals()
+    manager = Notifier()
     keeper = _Keeper(settings, url)
     stopping = asyncio.create_task(signals.stop.wait())
     ready = asyncio.create_task(keeper.ready.wait())
@@ -41,10 +43,12 @@ async def run_agent(settings: Settings) -> None:
             path = segment_path(settings)
             fresh = Gate.attach(path).fresh
             note(f"The gate at {path} is fresh." if fresh else f"The gate at {path} refuses; the log says why.")
+            manager.tell(READY)
             await asyncio.wait({keeper.task, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if keeper.task.done():
             keeper.task.result()
     finally:
+        manager.tell(STOPPING)
         ready.cancel()
         stopping.cancel()
         await keeper.stop()

@@ -13,6 +13,7 @@ import msgspec
 from keystile.cli.database import database
 from keystile.cli.serve.keeper import AgentKeeper
 from keystile.cli.serve.listener import listen, publish, url_of
+from keystile.cli.serve.notify import READY, STOPPING, Notifier
 from keystile.cli.serve.prepare import prepare
 from keystile.cli.serve.ready import until_ready
 from keystile.cli.serve.signals import StopSignals
@@ -27,17 +28,19 @@ _Result = TypeVar("_Result")
 async def supervise(settings: Settings, welcome: Welcome) -> None:
     """Serve until a signal, or until a part fails for good; that failure is raised after the clean-up."""
     signals = StopSignals()
-    serving = asyncio.create_task(_serve(settings, welcome, signals.hurry))
+    manager = Notifier()
+    serving = asyncio.create_task(_serve(settings, welcome, manager, signals.hurry))
     stopping = asyncio.create_task(signals.stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
+    manager.tell(STOPPING)
     # Also in the middle of starting: whatever is running by then is stopped in order on the way out.
     serving.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await serving
 
 
-async def _serve(settings: Settings, welcome: Welcome, hurry: asyncio.Event) -> None:
+async def _serve(settings: Settings, welcome: Welcome, manager: Notifier, hurry: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listen(settings.host, settings.port))
         url = url_of(listener)
@@ -58,6 +61,7 @@ async def _serve(settings: Settings, welcome: Welcome, hurry: asyncio.Event) -> 
 
         stack.callback(publish(settings.data, url).unlink, missing_ok=True)
         welcome.show(settings, url, link)
+        manager.tell(READY)
         await _unless_failed(asyncio.Event().wait(), watched)
 
 

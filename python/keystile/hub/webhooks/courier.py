@@ -95,15 +95,15 @@ class Courier:
         if room == 0:
             return _IDLE_S  # whoever ends gives a hint
         each = Counter(self._under_way.values())
-        busy = [webhook_id for webhook_id, number in each.items() if number >= MOST_EACH]
         taken_ns = boottime()
-        claims, touched = await deliveries.claim(conn, most=room, most_each=MOST_EACH, but=busy, seconds=CLAIM_S)
+        claims, touched = await deliveries.claim(conn, most=room, most_each=MOST_EACH, under_way=each, seconds=CLAIM_S)
         for claim in claims:
             task = asyncio.create_task(self._deliver(claim, taken_ns))
             self._under_way[task] = claim.webhook_id
             task.add_done_callback(self._ended)
         if touched:
             return 0
+        busy = [webhook_id for webhook_id, number in each.items() if number >= MOST_EACH]
         due_s = await deliveries.next_due_s(conn, but=busy)
         return _IDLE_S if due_s is None else min(max(due_s, _LEAST_PAUSE_S), _IDLE_S)
 

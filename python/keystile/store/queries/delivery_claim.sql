@@ -1,5 +1,6 @@
--- Takes deliveries of all tenants that are due: at most $1, and of each webhook at most $2, but none of those in $3,
--- and gives them to the caller for $4 seconds. Who has not reported by then is taken for dead.
+-- Takes deliveries of all tenants that are due: at most $1, and of each webhook at most $2, less those that the caller
+-- has under way ($4 of the webhook in $3), and gives them to the caller for $5 seconds. Who has not reported by then is
+-- taken for dead.
 -- Guarantee: no other caller gets them meanwhile, and of one webhook and key only the first that waits is ever given;
 -- one behind it is put off until the first is due, or for two seconds while an attempt at the first is being made.
 -- Cost: probes for each webhook for which something waits, and one row for each delivery taken; nothing is waited for.
@@ -11,12 +12,13 @@ WITH RECURSIVE found (id) AS (
     FROM found WHERE found.id IS NOT NULL
 ), due AS (
     SELECT d.id, d.seq, d.webhook_id, d.key_id
-    FROM (SELECT id FROM webhooks JOIN found USING (id)
-          WHERE NOT disabled AND id <> ALL ($3::text[]) ORDER BY random()) w
+    FROM (SELECT id, COALESCE(u.number, 0) AS under_way
+          FROM webhooks JOIN found USING (id) LEFT JOIN unnest($3::text[], $4::bigint[]) AS u (id, number) USING (id)
+          WHERE NOT disabled AND COALESCE(u.number, 0) < $2::bigint ORDER BY random()) w
     CROSS JOIN LATERAL (
         SELECT id, seq, webhook_id, key_id FROM webhook_deliveries
         WHERE webhook_id = w.id AND status = 'waiting' AND due_at <= statement_timestamp()
-        ORDER BY due_at, seq LIMIT $2::bigint FOR UPDATE SKIP LOCKED
+        ORDER BY due_at, seq LIMIT $2 - w.under_way FOR UPDATE SKIP LOCKED
     ) d
     LIMIT $1::bigint
 ), judged AS (
@@ -28,8 +30,8 @@ WITH RECURSIVE found (id) AS (
     ) first ON true
 )
 UPDATE webhook_deliveries d
-SET due_at = CASE WHEN judged.first_due_at IS NULL THEN statement_timestamp() + make_interval(secs => $4::float8)
-                  WHEN judged.first_due_at <= statement_timestamp() + make_interval(secs => $4)
+SET due_at = CASE WHEN judged.first_due_at IS NULL THEN statement_timestamp() + make_interval(secs => $5::float8)
+                  WHEN judged.first_due_at <= statement_timestamp() + make_interval(secs => $5)
                   THEN statement_timestamp() + interval '2 seconds'
                   ELSE judged.first_due_at END,
     trying = judged.first_due_at IS NULL,

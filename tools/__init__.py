@@ -1,0 +1,1 @@
+"""Programs for working on Keystile; no part of the package."""
