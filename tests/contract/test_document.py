@@ -15,7 +15,7 @@ from world import World, lifespan, open_world
 from keystile.catalogue_settings import DEFAULT_TIERS, TierSetting
 from keystile.hub.app import create_app
 from keystile.store.embedded import EmbeddedPostgres
-from tests.contract.answers import Answers, Others, Secrets
+from tests.contract.answers import ATTEMPTS, Answers, Others, Secrets
 
 SINGLE, UNLIMITED = TierSetting("Single", 1, 1), TierSetting("Unlimited", 1_000_000_000, 1_000_000_000)
 
@@ -26,7 +26,7 @@ async def world(postgres: EmbeddedPostgres, template: str, github: GitHub) -> As
     options: dict[str, Any] = {
         "tiers": (*DEFAULT_TIERS, SINGLE, UNLIMITED),
         "failure_rate": 1,
-        "failure_burst": 1,
+        "failure_burst": ATTEMPTS,
         "trusted_proxies": ("127.0.0.0/8",),
         "poll_interval_ms": 10,
         "stale_after_ms": 120_000,

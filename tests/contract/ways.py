@@ -50,6 +50,10 @@ async def _any_path(*_: object) -> str:
     return "any"
 
 
+async def _scope(*_: object) -> str:
+    return "PSA"
+
+
 async def _new_webhook(world: World) -> Any:
     # Each of a tenant of its own, which may have only so many.
     return {"url": _NOWHERE, "events": ["key.revoked"], "tenant": await world.tenant()}
@@ -74,6 +78,7 @@ OBJECTS: dict[str, tuple[Maker, Callable[[], str]]] = {
     "webhook_id": (_webhook, new_webhook_id),
     "delivery_id": (_delivery, lambda: "msg_" + "0" * 32),
     "path": (_any_path, str),
+    "scope": (_scope, str),
 }
 """By the name of a parameter in a path: what makes an object, given those before it, and the id of one that is not."""
 

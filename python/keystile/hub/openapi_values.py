@@ -57,12 +57,11 @@ def put_catalogue(document: dict[str, Any], scopes: Iterable[str], tiers: Iterab
 
 
 def _asked_for(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The parameters of queries, and the fields of bodies: those are the schemas that refuse unknown fields."""
+    """The parameters, and the fields of bodies: those are the schemas that refuse unknown fields."""
     for item in document["paths"].values():
         for operation in item.values():
             for parameter in operation.get("parameters", ()):
-                if parameter["in"] == "query":
-                    yield parameter["name"], parameter["schema"]
+                yield parameter["name"], parameter["schema"]
     for schema in document["components"]["schemas"].values():
         if schema.get("additionalProperties") is False:
             yield from schema["properties"].items()
