@@ -92,8 +92,10 @@ class Follower:
             roster = Roster()
             while self._writer.is_current:
                 if await self._step(conn, roster):
+                    # Not `wait_for`: in Python 3.11 a hint that comes with a cancellation would make that be lost.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._hint.wait(), self._poll_interval_s)
+                        async with asyncio.timeout(self._poll_interval_s):
+                            await self._hint.wait()
         finally:
             # A connection in doubt is not closed politely: that could wait for a network that no longer answers.
             conn.terminate()

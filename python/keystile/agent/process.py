@@ -20,6 +20,8 @@ from keystile.process import die_with_parent
 from keystile.settings import Settings, decode
 
 READY = b"ready\n"
+_GRACE_S = 15.0
+"""How long the end may take, the last flush included. What was counted lies in shared memory and is not lost."""
 
 
 def main() -> int:
@@ -52,8 +54,14 @@ async def _run(settings: Settings) -> None:
     running = asyncio.create_task(agent.run())
     announcing = asyncio.create_task(_announce(agent))
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        running.cancel()
+        # Nobody else ends an agent whose supervisor is gone, whatever it waits for.
+        loop.call_later(_GRACE_S, os._exit, 1)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, running.cancel)
+        loop.add_signal_handler(number, stop)
     try:
         with contextlib.suppress(asyncio.CancelledError):
             await running

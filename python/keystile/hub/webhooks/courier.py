@@ -81,8 +81,10 @@ class Courier:
                 self._hint.clear()
                 wait_s = await self._look(conn)
                 if wait_s > 0:
+                    # Not `wait_for`: in Python 3.11 a hint that comes with a cancellation would make that be lost.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._hint.wait(), wait_s)
+                        async with asyncio.timeout(wait_s):
+                            await self._hint.wait()
         finally:
             conn.terminate()
 
