@@ -224,7 +224,7 @@ def test_whoever_asks_for_little_finds_some_whatever_others_take(asked: list[tup
     clock = Clock()
     budget = Budget(20_000, 8_000_000, share=1 / 8, clock=clock)
     taken = 0
-    for lines, size in asked * 20:
+    for lines, size in asked * 4:
         clock.now_s += 0.002
         taken += budget.grant(lines, size)
         assert budget.grant(1, 200) == 1
