@@ -93,6 +93,7 @@ HUB: Mapping[str, Problem] = MappingProxyType(
         "signing_keys_unavailable": Problem(
             503, "Signatures cannot be checked", "The keys that reports are signed with cannot be had; try again."
         ),
+        "busy": Problem(503, "Busy", "As much of this is being done as there is room for; try again."),
         "database_unavailable": Problem(
             503, "Database unavailable", "The database cannot be used at the moment; try again."
         ),

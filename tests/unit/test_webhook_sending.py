@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import itertools
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -17,10 +18,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from keystile._core import boottime
+from keystile.hub.database import Database
 from keystile.hub.webhooks import sender as sending
 from keystile.hub.webhooks.addresses import Reach
+from keystile.hub.webhooks.courier import Courier
 from keystile.hub.webhooks.sender import Sender, Unsent
 from keystile.hub.webhooks.vault import Unreadable, Vault
+from keystile.store.deliveries import Claim
 
 Streams = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 BLOCKED = "may not be reached"
@@ -229,6 +234,43 @@ async def test_a_slow_name_server_costs_no_more_than_an_attempt(hasty: Sender, m
     monkeypatch.setattr(sending, "look_up", slow)
     with pytest.raises(Unsent, match="within"):
         await hasty.post("http://slow.example/", [], b"{}")
+
+
+async def test_who_finds_no_thread_for_a_name_has_not_failed(
+    hasty: Sender, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., Awaitable[None]]
+) -> None:
+    answered = threading.Event()
+
+    def hung(_: str) -> list[str]:
+        answered.wait(20)
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr(sending, "look_up", hung)
+    monkeypatch.setattr(sending, "_THREADS", 2)
+    vault = Vault([b"p" * 32])
+    nowhere = "postgresql://nobody@nowhere.invalid/none"
+    courier = Courier(nowhere, Database(nowhere), vault, hasty)
+    claim = Claim(
+        id="msg_1",
+        webhook_id="wh_1",
+        tenant="home",
+        payload="{}",
+        attempt=1,
+        failures=0,
+        url="https://hung.example/",
+        secret=vault.seal("wh_1", b"secret"),
+        previous_secret=None,
+    )
+    first = await asyncio.gather(*(courier._attempt(claim, boottime()) for _ in range(2)))
+    assert all(one is not None and "within" in (one.error or "") for one in first)
+    # Both lookups go on. Nothing is noted of what did not begin.
+    assert await courier._attempt(claim, boottime()) is None
+    answered.set()
+
+    async def noted() -> bool:
+        return await courier._attempt(claim, boottime()) is not None
+
+    await eventually(noted)
 
 
 def certificate(folder: Path, name: str) -> ssl.SSLContext:

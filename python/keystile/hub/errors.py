@@ -134,6 +134,12 @@ class SigningKeysUnavailable(DomainError):
     code = "signing_keys_unavailable"
 
 
+class TooBusy(DomainError):
+    """As much of this is being done as there is room for."""
+
+    code = "busy"
+
+
 class GateMissing(DomainError):
     """This machine has no gate yet that could decide."""
 

@@ -32,7 +32,7 @@ _STATUS_CODES = {
     413: "body_too_large",
     415: "unsupported_media_type",
 }
-_RETRY_AFTER_S = {"database_unavailable": "1", "signing_keys_unavailable": "60"}
+_RETRY_AFTER_S = {"database_unavailable": "1", "signing_keys_unavailable": "60", "busy": "1"}
 
 
 def answer(request: HubRequest, error: Exception) -> Response[bytes]:

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Struct
 
+from keystile.store import webhooks
 from keystile.store.cursors import decode_cursor, encode_cursor
 from keystile.store.pool import Connection
 from keystile.store.rows import part
@@ -18,6 +19,8 @@ CHANNEL: Final = "keystile_webhooks"
 """Where it is notified that there is something new in the outbox."""
 KEPT_S: Final = 30 * 86_400.0
 """How long a delivery is kept after its end."""
+BATCH: Final = 5_000
+"""How many rows one statement removes or gives up, so that it ends in time whatever has piled up."""
 
 GIVEN_UP: Final = "The webhook was disabled."
 """Why what waited for a webhook that was disabled is not delivered."""
@@ -102,9 +105,14 @@ async def failed(
     )
 
 
-async def give_up(conn: Connection, webhook_id: str) -> None:
-    """Give up all that waits for a webhook that is, or was, disabled; the caller holds it."""
-    await conn.execute(sql("delivery_give_up"), webhook_id, GIVEN_UP)
+async def give_up(conn: Connection, webhook_id: str) -> bool:
+    """Give up what waits for a webhook that is, or was, disabled; the caller holds it. Whether there may be more."""
+    return _is_full(await conn.execute(sql("delivery_give_up"), webhook_id, BATCH, GIVEN_UP))
+
+
+async def forget(conn: Connection, webhook_id: str) -> bool:
+    """Remove the deliveries of a webhook that is gone. Whether there may be more."""
+    return _is_full(await conn.execute(sql("delivery_forget"), webhook_id, BATCH))
 
 
 async def test(conn: Connection, webhook_id: str, tenant: str | None) -> DeliveryRow | None:
@@ -142,4 +150,21 @@ async def page(
 
 async def prune(conn: Connection, kept_s: float = KEPT_S) -> None:
     """Forget what ended longer ago, and what is of no webhook any more; give up what is of a disabled one."""
-    await conn.execute(sql("delivery_prune"), kept_s, GIVEN_UP)
+    while _is_full(await conn.execute(sql("delivery_prune"), kept_s, BATCH)):
+        pass
+    while _is_full(await conn.execute(sql("notice_prune"), 2 * kept_s, BATCH)):
+        pass
+    for record in await conn.fetch(sql("delivery_left")):
+        while await (forget if record["gone"] else _give_up_disabled)(conn, record["id"]):
+            pass
+
+
+async def _give_up_disabled(conn: Connection, webhook_id: str) -> bool:
+    async with conn.transaction():
+        row = await webhooks.get(conn, webhook_id, None, lock=True)
+        return row is not None and row.disabled and await give_up(conn, webhook_id)
+
+
+def _is_full(tag: str) -> bool:
+    """Whether a statement, by its command tag, has done as much as it may."""
+    return int(tag.rsplit(" ", 1)[1]) >= BATCH

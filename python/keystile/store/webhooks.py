@@ -59,7 +59,8 @@ async def insert(
     secret: bytes,
     created_by: str,
 ) -> WebhookRow | None:
-    """Add a webhook; `secret` is sealed. None if the tenant has MOST already."""
+    """Add a webhook, in a transaction; `secret` is sealed. None if the tenant has MOST already."""
+    await conn.execute(sql("tenant_hold"), tenant)
     record = await conn.fetchrow(
         sql("webhook_insert"), webhook_id, tenant, url, list(events), note, secret, created_by, MOST
     )
@@ -111,7 +112,7 @@ async def rotate(
 
 
 async def delete(conn: Connection, webhook_id: str, tenant: str | None) -> None:
-    """Remove a webhook with all its deliveries."""
+    """Remove a webhook. Its deliveries are of nobody then, and never given to anybody."""
     await conn.execute(sql("webhook_delete"), webhook_id, tenant)
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import hashlib
 import json
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from github import GitHub
 from world import World, open_world
 
 from keystile import mint
-from keystile.hub.leaks import signers
+from keystile.hub.leaks import endpoint, signers
+from keystile.hub.leaks.endpoint import Leaks
+from keystile.settings import Settings
 from keystile.store.embedded import EmbeddedPostgres
 
 Eventually = Callable[..., Awaitable[None]]
@@ -165,7 +172,8 @@ async def test_keys_that_are_new_are_fetched_and_a_list_that_is_bad_believes_nob
 
     async def verdict(headers: dict[str, str]) -> str:
         try:
-            await known.check(headers["Github-Public-Key-Identifier"], headers["Github-Public-Key-Signature"], raw)
+            key = await known.key(headers["Github-Public-Key-Identifier"])
+            signers.verify(key, headers["Github-Public-Key-Signature"], raw)
         except (signers.BadSignature, signers.SigningKeysUnavailable) as error:
             return error.code
         return "ok"
@@ -193,6 +201,83 @@ async def test_keys_that_are_new_are_fetched_and_a_list_that_is_bad_believes_nob
     entry = {"key_identifier": "rsa", "key": text}
     monkeypatch.setattr(github, "broken", json.dumps({"public_keys": [entry]}).encode())
     assert await verdict({**github.signed(raw), "Github-Public-Key-Identifier": "rsa"}) == "bad_signature"
+    # One entry that cannot be used does not spoil the others: a curve that is not known here, and no key at all.
+    p256 = github.keys[old].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    odd = p256.replace(bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06082a8648ce3d030105"))
+    lines = f"-----BEGIN PUBLIC KEY-----\n{base64.b64encode(odd).decode()}\n-----END PUBLIC KEY-----\n"
+    with pytest.raises(UnsupportedAlgorithm):
+        load_pem_public_key(lines.encode())
+    monkeypatch.setattr(github, "broken", None)
+    entries = json.loads(github._list())["public_keys"]
+    odd_entries = [{"key_identifier": "odd", "key": lines}, {"key_identifier": "none", "key": "x"}]
+    monkeypatch.setattr(github, "broken", json.dumps({"public_keys": odd_entries + entries}).encode())
+    known = signers.Signers(github.url)
+    assert await verdict(github.signed(raw)) == "ok"
+    assert await verdict({**github.signed(raw), "Github-Public-Key-Identifier": "odd"}) == "bad_signature"
+
+
+class Body:
+    """A body that arrives when `more` is set; `asked` once somebody wants it."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self.asked, self.more = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self) -> dict[str, Any]:
+        self.asked.set()
+        await self.more.wait()
+        return {"type": "http.request", "body": self._raw}
+
+
+async def send(leaks: Leaks, headers: dict[str, str], body: Body) -> tuple[int, bytes]:
+    """Status and body of the answer to a report."""
+    sent: list[Any] = []
+
+    async def keep(message: Any) -> None:
+        sent.append(message)
+
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await leaks({"method": "POST", "headers": raw, "state": {"request_id": "r"}}, body, keep)
+    return sent[0]["status"], sent[1]["body"]
+
+
+async def test_strangers_bodies_are_not_kept(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(leaks_keys_url=github.url, pepper="70" * 32)
+    leaks = Leaks(SimpleNamespace(settings=settings))  # type: ignore[arg-type]
+    headers = github.signed(b"[]")
+    stranger = Body(b"[]")
+    assert (await send(leaks, {**headers, "Github-Public-Key-Identifier": "f" * 64}, stranger))[0] == 403
+    assert not stranger.asked.is_set()
+    bodies = [Body(b"[]") for _ in range(endpoint.MOST_AT_ONCE)]
+    under_way = [asyncio.create_task(send(leaks, headers, body)) for body in bodies]
+    for body in bodies:
+        await body.asked.wait()
+    status, answer = await send(leaks, headers, Body(b"[]"))
+    assert (status, json.loads(answer)["code"]) == (503, "busy")
+    for body in bodies:
+        body.more.set()
+    assert await asyncio.gather(*under_way) == [(200, b"[]")] * len(bodies)
+    monkeypatch.setattr(endpoint, "BODY_S", 0.01)
+    status, answer = await send(leaks, headers, Body(b"[]"))
+    assert (status, json.loads(answer)["code"]) == (400, "bad_request")
+
+
+async def test_a_secret_that_is_just_being_ended_spoils_no_report(
+    world: World, github: GitHub, eventually: Eventually
+) -> None:
+    key, old = await world.issue()
+    _, other = await world.issue()
+    async with world.connection.transaction():
+        await world.connection.execute("UPDATE keys SET digest = $2 WHERE id = $1", key["id"], os.urandom(32))
+        reporting = asyncio.create_task(report(world, github, found(old), found(other)))
+        await eventually(lambda: held_up(world))
+    assert await reporting == ["false_positive", "true_positive"]
+
+
+async def held_up(world: World) -> bool:
+    """Whether somebody waits for what this connection holds."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    return bool(await world.connection.fetchval(waiting))
 
 
 async def test_without_the_setting_there_is_no_such_address(demo: World, github: GitHub) -> None:
@@ -216,11 +301,15 @@ async def test_a_holder_revokes_its_own_key_once_and_for_all(world: World, event
     before = await world.stored()
     again = await revoke(world, secret)
     assert (again.status_code, again.json()) == (answer.status_code, answer.json())
+    # Whoever wants to know is told by the gates, and not by this one alone.
+    waited = (await revoke(world, secret, params={"wait": "confirmed"})).json()
+    assert waited["confirmation"]["confirmed"] is True
+    assert waited["confirmation"]["revision"] > 0
     assert await world.stored() == before
 
     async def counted() -> bool:
         usage = (await world.client.get(f"/v1/keys/{key['id']}/usage")).json()
-        return bool(usage["total_requests"] == 3 and usage["denied"]["revoked_key"] == 2)
+        return bool(usage["total_requests"] == 4 and usage["denied"]["revoked_key"] == 3)
 
     await eventually(counted)
 

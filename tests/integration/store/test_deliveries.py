@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -13,6 +14,7 @@ from keystile.store.pool import Connection, connect
 from keystile.store.records import NewKey
 from tests.integration.machine import furnish
 
+Eventually = Callable[..., Awaitable[None]]
 EVENTS = ["key.created", "key.revoked"]
 LONG_S = 60.0
 
@@ -182,7 +184,73 @@ async def test_a_webhook_that_is_being_removed_holds_up_no_change(conn: Connecti
         await begun.commit()
     finally:
         await other.close()
-    # What the change has written is nobody's, and is never given to anybody.
-    assert await statuses(conn) == [("waiting", 0)]
+    # What there is, and what the change has written, is nobody's, and is never given to anybody.
+    assert await statuses(conn) == [("waiting", 0)] * 2
     assert await take(conn) == []
     assert await deliveries.next_due_s(conn, but=[]) is None
+    await deliveries.prune(conn)
+    assert await statuses(conn) == []
+
+
+async def test_what_has_piled_up_goes_in_parts(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "BATCH", 2)
+    off, gone = await hook(conn), await hook(conn)
+    for _ in range(5):
+        await key(conn)
+    assert await deliveries.give_up(conn, off)
+    assert sorted(await statuses(conn)) == [("failed", 0)] * 2 + [("waiting", 0)] * 8
+    await conn.execute("UPDATE webhooks SET disabled = true WHERE id = $1", off)
+    await webhooks.delete(conn, gone, None)
+    await deliveries.prune(conn)
+    assert await statuses(conn) == [("failed", 0)] * 5
+    await conn.execute("UPDATE webhook_deliveries SET ended_at = ended_at - interval '31 days'")
+    await deliveries.prune(conn)
+    assert await statuses(conn) == []
+
+
+async def test_revocations_go_first_but_not_before_their_own_key(conn: Connection) -> None:
+    webhook = await hook(conn)
+    told, *_ = ids = [await key(conn) for _ in range(10)]
+    await conn.execute("UPDATE webhook_deliveries SET status = 'delivered', ended_at = now() WHERE key_id = $1", told)
+    await keys.revoke(conn, told, None, None)
+    claims, _ = await deliveries.claim(conn, most=3, most_each=3, under_way={}, seconds=LONG_S)
+    assert [one.payload.count('"key.revoked"') for one in claims].count(1) == 1
+    assert len(claims) == 3
+    for one in ids[1:]:
+        await keys.revoke(conn, one, None, None)
+    await lapse(conn)
+    # However many revocations stand behind other events of their keys, those others go on.
+    for free in (3, 2):
+        there = {webhook: 3 - free}
+        claims, _ = await deliveries.claim(conn, most=3, most_each=3, under_way=there, seconds=LONG_S)
+        assert '"key.created"' in "".join(one.payload for one in claims)
+        for one in claims:
+            await deliveries.done(conn, one.id, one.attempt, 200)
+    left = {one.id for one in await take(conn)}
+    waiting = await conn.fetch(
+        "SELECT DISTINCT ON (key_id) id FROM webhook_deliveries WHERE status = 'waiting' ORDER BY key_id, seq"
+    )
+    assert left == {row["id"] for row in waiting}
+
+
+async def test_twenty_webhooks_whoever_adds_them_at_once(
+    conn: Connection, database_url: str, eventually: Eventually
+) -> None:
+    for _ in range(webhooks.MOST - 1):
+        await hook(conn)
+    other = await connect(database_url)
+
+    async def add() -> None:
+        async with other.transaction():
+            await hook(other)
+
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    try:
+        async with conn.transaction():
+            await hook(conn)
+            adding = asyncio.create_task(add())
+            await eventually(lambda: conn.fetchval(waiting))
+        await adding
+    finally:
+        await other.close()
+    assert await conn.fetchval("SELECT count(*) FROM webhooks") == webhooks.MOST

@@ -214,6 +214,9 @@ def test_a_holder_revokes_its_own_key(keystile: Any, hub: Any, tmp_path: Path, i
     assert hub.asked == [("POST", "/v1/keys/self/revoke", {"reason": "Lost."})]
     assert hub.authorization == [f"Bearer {SECRET}"]
     assert SECRET not in result.output
+    assert "onfirmed" not in result.stderr
+    silent = keystile("keys", "revoke", "--self", *where, "--wait", input=SECRET)
+    assert "Not confirmed" in silent.stderr
     hub.body |= {"confirmation": {"revision": 7, "confirmed": True, "waited_out": [], "unconfirmed": []}}
     waited = keystile("keys", "revoke", "--self", *where, "--wait", input=SECRET)
     assert hub.asked[-1] == ("POST", "/v1/keys/self/revoke?wait=confirmed", {})

@@ -56,7 +56,7 @@ def update(
     cleared = {"expires_at": NEVER, "note": ""}
     body = {field: None if cleared.get(field) == value else value for field, value in changes.items()}
     with context.client() as client:
-        show_change(context, client.send("PATCH", path_of(id_), body, wait=wait))
+        show_change(context, client.send("PATCH", path_of(id_), body, wait=wait), waited=wait)
 
 
 @keys.command("rotate")
@@ -71,7 +71,7 @@ def rotate(context: Context, /, *, id_: str, overlap: int | None, quiet: bool, w
     with context.client() as client:
         answer = client.send("POST", path_of(id_, "rotate"), body, wait=wait)
     show_secret(context, answer, quiet=quiet)
-    note_confirmation(answer)
+    note_confirmation(answer, waited=wait)
 
 
 @keys.command("revoke")
@@ -90,7 +90,7 @@ def revoke(
     body = {} if reason is None else {"reason": reason}
     if id_ is None:
         with context.client(key=read_secret(secret_file)) as client:
-            show_change(context, client.send("POST", path_of("self", "revoke"), body, wait=wait))
+            show_change(context, client.send("POST", path_of("self", "revoke"), body, wait=wait), waited=wait)
         return
     with context.client() as client:
-        show_change(context, client.send("POST", path_of(id_, "revoke"), body, wait=wait))
+        show_change(context, client.send("POST", path_of(id_, "revoke"), body, wait=wait), waited=wait)

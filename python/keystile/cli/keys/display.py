@@ -24,19 +24,21 @@ def show_key(context: Context, key: Mapping[str, Any]) -> None:
         print_record((name.replace("_", " "), value) for name, value in key.items())
 
 
-def show_change(context: Context, answer: Mapping[str, Any]) -> None:
+def show_change(context: Context, answer: Mapping[str, Any], *, waited: bool) -> None:
     """A key after a change, and whether every gate has it if that was waited for."""
     if context.json:
         print_json(answer)
     else:
         show_key(context, {name: value for name, value in answer.items() if name != "confirmation"})
-    note_confirmation(answer)
+    note_confirmation(answer, waited=waited)
 
 
-def note_confirmation(answer: Mapping[str, Any]) -> None:
+def note_confirmation(answer: Mapping[str, Any], *, waited: bool) -> None:
     """Say on stderr which gates have the change, where that was waited for."""
     confirmation = answer.get("confirmation")
     if confirmation is None:
+        if waited:
+            note("\nNot confirmed: the change is made, but the Hub does not say which gates have it.")
         return
     if confirmation["confirmed"]:
         note(f"\nConfirmed at revision {confirmation['revision']}: no gate decides without this any more.")

@@ -76,8 +76,8 @@ class SelfRevoke:
             raise LookupError("a gate let a request pass without a key")
         wait = _wait(scope["query_string"])
         reason = _reason(scope, await read_body(scope, receive, self._hub.settings.max_body_bytes))
-        if decision.code == "revoked_key":
-            # Nothing to change, and nothing that a revoked key should be able to ask the database for.
+        if decision.code == "revoked_key" and not wait:
+            # Nothing to change, and nothing to ask the database for. Other machines' gates may be behind this one.
             return SelfRevoked(id=decision.key_id, status="revoked")
         async with self._hub.change() as (connection, commit):
             await _revoke(connection, decision.key_id, reason, scope["state"]["request_id"])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
 
 from keystile.hub import body
 from keystile.hub.context import Hub
-from keystile.hub.errors import BadSignature, DomainError, FieldError, Invalid
+from keystile.hub.errors import BadSignature, DomainError, FieldError, Invalid, TooBusy
 from keystile.hub.leaks import service
 from keystile.hub.leaks.service import Label, Report
-from keystile.hub.leaks.signers import Signers
+from keystile.hub.leaks.signers import Signers, verify
 from keystile.hub.problems import problem_of
 from keystile.hub.wire import Receive, Scope, Send, read_body, respond, respond_problem
 from keystile.settings import pepper_bytes
@@ -19,6 +20,10 @@ from keystile.settings import pepper_bytes
 PATH = "/v1/leaks"
 MOST_BYTES = 1_048_576
 """The largest report that is read; `max_body_bytes` does not apply."""
+MOST_AT_ONCE = 4
+"""Reports that are held in memory; before a body has arrived anybody may have sent it."""
+BODY_S = 10.0
+"""How long a body may take to arrive."""
 _IDENTIFIER, _SIGNATURE = b"github-public-key-identifier", b"github-public-key-signature"
 
 
@@ -30,6 +35,7 @@ class Leaks:
         self._peppers = pepper_bytes(hub.settings)
         url = hub.settings.leaks_keys_url
         self._signers = None if url is None else Signers(url)
+        self._room = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 with a label for each secret."""
@@ -48,18 +54,28 @@ class Leaks:
 
     async def _take(self, signers: Signers, scope: Scope, receive: Receive) -> list[Label]:
         identifier, signature = (_sole(scope, name) for name in (_IDENTIFIER, _SIGNATURE))
-        raw = await read_body(scope, receive, MOST_BYTES)
-        await signers.check(identifier, signature, raw)
+        key = await signers.key(identifier)
+        if self._room.locked():
+            raise TooBusy
+        async with self._room:
+            raw = await _body(scope, receive)
+            verify(key, signature, raw)
+            return await self._end(raw, scope["state"]["request_id"])
+
+    async def _end(self, raw: bytes, request_id: str) -> list[Label]:
         reports = _reports(raw)
         if not reports:
             return []
         async with self._hub.change() as (connection, _):
-            return await service.take(
-                connection,
-                reports,
-                peppers=self._peppers,
-                request_id=scope["state"]["request_id"],
-            )
+            return await service.take(connection, reports, peppers=self._peppers, request_id=request_id)
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await read_body(scope, receive, MOST_BYTES)
+    except TimeoutError:
+        raise DomainError("The body did not arrive in time.") from None
 
 
 def _sole(scope: Scope, name: bytes) -> str:

@@ -52,8 +52,10 @@ async def take(
         known |= held.digests
         row = await keys.get(connection, held.id, None)
         if row is not None:
-            matched = next(one for one in (held.digest, held.previous_digest) if one in first)
-            await _end(connection, row, first[matched], request_id, is_current=held.is_current)
+            # None of them if the key was rotated at this moment: then what was found has ended already.
+            matched = next((one for one in (held.digest, held.previous_digest) if one in first), None)
+            if matched is not None:
+                await _end(connection, row, first[matched], request_id, is_current=held.is_current)
     return [_label(report, bool(known.intersection(found))) for report, found in zip(reports, digests, strict=True)]
 
 

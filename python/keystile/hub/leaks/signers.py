@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import httpx
 import msgspec
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -47,18 +47,9 @@ class Signers:
         self._tried_s = -PAUSE_S
         self._fetching = asyncio.Lock()
 
-    async def check(self, identifier: str, signature: str, body: bytes) -> None:
-        """Return if the body is signed (ECDSA P-256, SHA-256, DER in Base64) with the key of that identifier.
-
-        BadSignature if it is not, or there is no such key; SigningKeysUnavailable if the list cannot be had.
-        """
-        key = await self._key(identifier[:_MOST_IDENTIFIER])
-        try:
-            key.verify(base64.b64decode(signature, validate=True), body, ECDSA(SHA256()))
-        except (ValueError, InvalidSignature):
-            raise BadSignature from None
-
-    async def _key(self, identifier: str) -> EllipticCurvePublicKey:
+    async def key(self, identifier: str) -> EllipticCurvePublicKey:
+        """The key of that identifier. BadSignature if there is none; SigningKeysUnavailable if there is no list."""
+        identifier = identifier[:_MOST_IDENTIFIER]
         if identifier not in self._keys or not self._is_fresh():
             async with self._fetching:
                 if identifier not in self._keys or not self._is_fresh():
@@ -101,11 +92,25 @@ class Signers:
         return content
 
 
+def verify(key: EllipticCurvePublicKey, signature: str, body: bytes) -> None:
+    """Return if the body is signed with that key (ECDSA P-256, SHA-256, DER in Base64). BadSignature if it is not."""
+    try:
+        key.verify(base64.b64decode(signature, validate=True), body, ECDSA(SHA256()))
+    except (ValueError, InvalidSignature):
+        raise BadSignature from None
+
+
 def _parsed(content: bytes) -> dict[str, EllipticCurvePublicKey]:
-    """The keys by identifier. ValueError if it is no such list; a key of another kind is passed over."""
+    """The keys by identifier; one that cannot be used is passed over. ValueError if it is no such list, or all are."""
     found: dict[str, EllipticCurvePublicKey] = {}
-    for entry in msgspec.json.decode(content, type=_List).public_keys:
-        key = load_pem_public_key(entry.key.encode())
+    entries = msgspec.json.decode(content, type=_List).public_keys
+    for entry in entries:
+        try:
+            key = load_pem_public_key(entry.key.encode())
+        except (ValueError, UnsupportedAlgorithm):
+            continue
         if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
             found[entry.key_identifier] = key
+    if entries and not found:
+        raise ValueError("no key of the list can be used")
     return found

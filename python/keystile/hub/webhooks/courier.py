@@ -17,7 +17,7 @@ from keystile._core import boottime
 from keystile.hub.database import Database
 from keystile.hub.errors import DatabaseUnavailable
 from keystile.hub.webhooks import outcome, signing
-from keystile.hub.webhooks.sender import TIMEOUT_S, Sender, Unsent
+from keystile.hub.webhooks.sender import TIMEOUT_S, Crowded, Sender, Unsent
 from keystile.hub.webhooks.vault import Unreadable, Vault
 from keystile.store import deliveries
 from keystile.store.deliveries import CHANNEL, Claim
@@ -126,7 +126,7 @@ class Courier:
             logger.exception("delivery %s failed", claim.id)
 
     async def _attempt(self, claim: Claim, taken_ns: int) -> outcome.Result | None:
-        """What came of it; None if it is somebody else's by now, because this process stood still."""
+        """What came of it; None if nothing was attempted: then it is due again when the claim is over."""
         body = claim.payload.encode()
         try:
             sealed = (claim.secret, claim.previous_secret)
@@ -134,12 +134,14 @@ class Courier:
         except Unreadable:
             return outcome.Result(None, "The signing secret cannot be read: its pepper is gone. Rotate it.")
         if boottime() - taken_ns > (CLAIM_S - TIMEOUT_S) * 1e9:
-            return None
+            return None  # this process stood still, and it may be somebody else's by now
         headers = signing.headers(claim.id, int(time.time()), body, secrets)
         try:
             status = await self._sender.post(claim.url, headers, body)
         except Unsent as error:
             return outcome.Result(None, str(error))
+        except Crowded:
+            return None
         except Exception:
             # Counted as any failure, or it would be tried without end.
             logger.exception("delivery %s could not be attempted", claim.id)

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
 
@@ -18,7 +18,7 @@ from keystile.hub.webhooks.addresses import Reach
 TIMEOUT_S = 10.0
 """How long an attempt may take, looking up the name included."""
 _MOST_ADDRESSES = 4
-_THREADS = 16
+_THREADS = 64
 _AGENT = f"Keystile/{version('keystile')}".encode()
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -26,6 +26,10 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 class Unsent(Exception):
     """Nothing was answered; the message says why, in words for whoever has set up the webhook."""
+
+
+class Crowded(Exception):
+    """It was not attempted: too many names are being looked up that are not answered, which may be others' fault."""
 
 
 class Sender:
@@ -36,10 +40,11 @@ class Sender:
         self._timeout_s = timeout_s
         # Names that are answered slowly must not hold up what else this process looks up.
         self._lookups = ThreadPoolExecutor(_THREADS, thread_name_prefix="webhook-names")
+        self._looking: set[Future[list[str]]] = set()
         self._tls: ssl.SSLContext | None = None
 
     async def post(self, url: str, headers: Headers, body: bytes) -> int:
-        """The status of the answer. Unsent if there was none in time."""
+        """The status of the answer. Unsent if there was none in time, Crowded if nothing was attempted."""
         try:
             target = httpx.URL(url)
         except httpx.InvalidURL:
@@ -70,9 +75,14 @@ class Sender:
         return allowed[:_MOST_ADDRESSES]
 
     async def _look_up(self, target: httpx.URL) -> list[str]:
-        loop = asyncio.get_running_loop()
+        # A lookup that was given up still has its thread; nobody waits for one.
+        if len(self._looking) >= _THREADS:
+            raise Crowded
         try:
-            found = await loop.run_in_executor(self._lookups, look_up, target.raw_host.decode("ascii").strip("[]"))
+            looking = self._lookups.submit(look_up, target.raw_host.decode("ascii").strip("[]"))
+            self._looking.add(looking)
+            looking.add_done_callback(self._looking.discard)
+            found = await asyncio.wrap_future(looking)
         except (OSError, UnicodeError):
             raise Unsent("The name of the host cannot be found.") from None
         return list(dict.fromkeys(found))

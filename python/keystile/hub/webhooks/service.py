@@ -68,7 +68,7 @@ async def show(connection: Connection, caller: Caller, webhook_id: str, *, hold:
 async def update(
     connection: Connection, caller: Caller, webhook_id: str, asked: UpdateWebhook, reach: Reach
 ) -> WebhookRow:
-    """Change a webhook; what waits for one that is disabled is given up. NotFound or Invalid."""
+    """Change a webhook; what waits for one that is disabled is given up, if it is much: later. NotFound or Invalid."""
     row = await show(connection, caller, webhook_id, hold=True)
     faults = Faults()
     url = row.url if asked.url is UNSET else checks.check_url(faults, asked.url, reach)
@@ -115,6 +115,7 @@ async def delete(connection: Connection, caller: Caller, webhook_id: str) -> Non
     """Remove a webhook, with its deliveries. NotFound."""
     row = await show(connection, caller, webhook_id, hold=True)
     await webhooks.delete(connection, row.id, row.tenant)
+    await deliveries.forget(connection, row.id)
     await _tell(connection, caller, "webhook.delete", row, url=row.url, events=row.events)
 
 

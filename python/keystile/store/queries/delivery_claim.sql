@@ -3,6 +3,7 @@
 -- taken for dead.
 -- Guarantee: no other caller gets them meanwhile, and of one webhook and key only the first that waits is ever given;
 -- one behind it is put off until the first is due, or for two seconds while an attempt at the first is being made.
+-- `key.revoked` goes before all that is due of a webhook, but leaves one place to the others: it may be behind them.
 -- Cost: probes for each webhook for which something waits, and one row for each delivery taken; nothing is waited for.
 WITH RECURSIVE found (id) AS (
     (SELECT webhook_id FROM webhook_deliveries WHERE status = 'waiting' ORDER BY webhook_id LIMIT 1)
@@ -16,9 +17,18 @@ WITH RECURSIVE found (id) AS (
           FROM webhooks JOIN found USING (id) LEFT JOIN unnest($3::text[], $4::bigint[]) AS u (id, number) USING (id)
           WHERE NOT disabled AND COALESCE(u.number, 0) < $2::bigint ORDER BY random()) w
     CROSS JOIN LATERAL (
-        SELECT id, seq, webhook_id, key_id FROM webhook_deliveries
-        WHERE webhook_id = w.id AND status = 'waiting' AND due_at <= statement_timestamp()
-        ORDER BY due_at, seq LIMIT $2 - w.under_way FOR UPDATE SKIP LOCKED
+        SELECT * FROM (
+            SELECT id, seq, webhook_id, key_id FROM webhook_deliveries
+            WHERE webhook_id = w.id AND status = 'waiting' AND event = 'key.revoked' AND due_at <= statement_timestamp()
+            ORDER BY due_at, seq LIMIT GREATEST($2 - w.under_way - 1, 1) FOR UPDATE SKIP LOCKED
+        ) urgent
+        UNION ALL
+        SELECT * FROM (
+            SELECT id, seq, webhook_id, key_id FROM webhook_deliveries
+            WHERE webhook_id = w.id AND status = 'waiting' AND event <> 'key.revoked' AND due_at <= statement_timestamp()
+            ORDER BY due_at, seq LIMIT $2 - w.under_way FOR UPDATE SKIP LOCKED
+        ) other
+        LIMIT $2 - w.under_way
     ) d
     LIMIT $1::bigint
 ), judged AS (

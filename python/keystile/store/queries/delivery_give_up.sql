@@ -1,5 +1,6 @@
--- Gives up all that waits for webhook $1, for the reason $2. The caller has locked the webhook and checked its tenant.
--- Cost: what waits.
-UPDATE webhook_deliveries SET status = 'failed', ended_at = statement_timestamp(), trying = false,
-                              last_error = $2
-WHERE webhook_id = $1 AND status = 'waiting'
+-- Gives up to $2 deliveries up that wait for webhook $1, for the reason $3. The caller has locked the webhook and checked
+-- its tenant. Cost: what it gives up.
+UPDATE webhook_deliveries SET status = 'failed', ended_at = statement_timestamp(), trying = false, last_error = $3
+WHERE id IN (
+    SELECT id FROM webhook_deliveries WHERE webhook_id = $1 AND status = 'waiting'
+    LIMIT $2::bigint FOR UPDATE SKIP LOCKED)

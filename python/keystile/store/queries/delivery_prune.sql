@@ -1,13 +1,4 @@
--- Forgets what ended $1 seconds ago, what was written for a webhook that was just being removed, and notices twice as
--- old; gives up what was written for one that was just being disabled. Of all tenants.
--- Cost: what it removes, and a probe for each delivery that waits.
-WITH notices AS (
-    DELETE FROM webhook_notices WHERE at < statement_timestamp() - make_interval(secs => 2 * $1::float8)
-), disabled AS (
-    UPDATE webhook_deliveries d SET status = 'failed', ended_at = statement_timestamp(), trying = false,
-                                    last_error = $2
-    FROM webhooks w WHERE w.id = d.webhook_id AND w.disabled AND d.status = 'waiting'
-)
-DELETE FROM webhook_deliveries d
-WHERE ended_at < statement_timestamp() - make_interval(secs => $1)
-   OR (status = 'waiting' AND NOT EXISTS (SELECT FROM webhooks w WHERE w.id = d.webhook_id))
+-- Forgets up to $2 deliveries, of all tenants, that ended $1 seconds ago. Cost: what it removes.
+DELETE FROM webhook_deliveries WHERE id IN (
+    SELECT id FROM webhook_deliveries WHERE ended_at < statement_timestamp() - make_interval(secs => $1::float8)
+    LIMIT $2::bigint FOR UPDATE SKIP LOCKED)
