@@ -46,13 +46,8 @@ SPELLINGS = [
     *("/api/%64eals", "/%61pi/deals", "/API/Deals", "/api/DEALS/1", "/API/%44EALS", "/api/dealS?x=/public/"),
     *("/api;x/deals", "/api;x=y/deals/1", "/api/;/deals", "/api/;x/deals", "/api%3bx/deals", "/;/api/deals"),
     *("/api/tickets/../deals/1", "/api/tickets/..;/deals", "/api/tickets/%2e%2e/deals", "/api/tickets/..\\deals"),
-    *(
-        "/api/deals/..",
-        "/api/deals/../../x",
-        "/api/deals/../../public/x",
-        "/api/deals/..;/..;/public/x",
-        "/api/deals/.",
-    ),
+    *("/api/deals/.", "/api/deals/..", "/api/deals/../../x"),
+    *("/api/deals/../../public/x", "/api/deals/..;/..;/public/x"),
 ]
 """Of the path /api/deals, which needs the scope CRM, as some application may take them; and from it elsewhere."""
 
@@ -140,11 +135,9 @@ def test_no_other_upgrade_than_a_websocket_reaches_the_application(
     for target, key in (("/api/tickets", bearer(secret)), ("/public/", [])):
         for asked in lines:
             answer = caller.ask(target, [*key, *more, *(("Upgrade", one) for one in asked)])
-            # Refused, as by Envoy, or a request like any other, or of two lines the one that may pass.
-            assert answer.status in {200, 400, 403} or (answer.status == 101 and asked[0] == "websocket"), (
-                asked,
-                answer,
-            )
+            # Refused, as by Envoy, or a request like any other, or of two lines the first, which may pass.
+            passed = {200, 101} if asked[0] == "websocket" else {200}
+            assert answer.status in {400, 403} | passed, (asked, answer)
     assert [got for got in app.upgrades if got not in ([], ["websocket"])] == []
 
 
