@@ -26,6 +26,7 @@ ELSEWHERE = {
         "they put files into /etc and need a proxy that runs there; tests/proxies runs the same files",
     ),
     "docs/install.md": "it installs into the system and starts containers; tests/package does what can be done without",
+    "docs/outcomes.md": "as the pages of the proxies",
     "docs/operating.md": "agents of other machines need files in /etc; tests/processes and tests/faults run them",
 }
 """Why a page has blocks that are not run here, marked `elsewhere`."""
