@@ -47,7 +47,7 @@ demo: $(READY) ## Run everything with sample data: PORT, DATA and WORKERS may be
 test: $(READY) $(BROWSER_READY) $(PROXIES_READY) ## Run all tests, Rust and Python: PYTEST_ARGS go to pytest
 	cargo test --package keystile-core
 	RUSTFLAGS="$(RUSTFLAGS) --cfg loom" cargo test --package keystile-core --profile models --lib models::
-	$(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal $(PYTEST_ARGS)
 
 soak: $(READY) ## Run fault tests and Schemathesis in their long form: SEEDS from SEED on, and SECONDS of fault after fault
 	$(BIN)/pytest tests/faults tests/contract/test_schemathesis.py --long --timeout=0 --seed=$(SEED) --seeds=$(SEEDS) --seconds=$(SECONDS) $(PYTEST_ARGS)
@@ -73,6 +73,11 @@ constant-time: $(BENCH_READY) ## Test whether the time of a refusal tells how ne
 bench: export KEYSTILE_FIGURES := $(FIGURES)
 bench: export FULL := $(FULL)
 bench: export QUICK := $(QUICK)
+ifneq ($(QUICK),)
+# Rough figures are not worth the minutes that a full link takes.
+bench: export CARGO_PROFILE_BENCH_LTO := off
+bench: export CARGO_PROFILE_BENCH_CODEGEN_UNITS := 16
+endif
 
 lint: $(READY) ## Check style and types, change nothing
 	$(BIN)/ruff check

@@ -11,4 +11,5 @@ random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 [ -e secrets/database_url ] ||
     printf 'postgresql://keystile:%s@database/keystile' "$(cat secrets/database_password)" > secrets/database_url
 # In a container they belong to whom they belong to outside, and are read by user 10001; nobody else enters this folder.
+chmod 700 secrets
 chmod 644 secrets/*

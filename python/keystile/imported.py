@@ -12,6 +12,8 @@ SHORTEST, LONGEST = 16, 512
 LEAST_BITS = 64
 """What a secret must be worth at least: it is hashed fast, which is right only for what nobody can guess."""
 START_CHARS, END_CHARS = 8, 4
+OURS_CHARS = 28
+"""Characters after the prefix of a secret that was made here."""
 
 _HIDDEN = 16
 """Characters that are never shown."""
@@ -34,12 +36,15 @@ def is_visible(text: str) -> bool:
     return text.isascii() and text.isprintable() and " " not in text
 
 
-def refusal(secret: str) -> str | None:
-    """Why a secret is not taken; None if it is. The reason never holds the secret."""
+def refusal(secret: str, prefix: str) -> str | None:
+    """Why a secret is not taken; None if it is. The reason never holds the secret; `prefix` is that of our own."""
     if not is_visible(secret):
         return "Use visible ASCII characters only, without spaces."
     if not SHORTEST <= len(secret) <= LONGEST:
         return f"Use {SHORTEST} to {LONGEST} characters."
+    # Whatever its checksum: a secret that was rotated away would live again, and one with a typing error would pass.
+    if secret.startswith(prefix) and len(secret) == len(prefix) + OURS_CHARS:
+        return "This has the form of a secret that is made here, and those are not imported. Issue a new key instead."
     if strength_bits(secret) < LEAST_BITS:
         return f"This could be guessed: a secret must be worth {LEAST_BITS} bits at least. Issue a new key instead."
     return None

@@ -171,6 +171,32 @@ def test_a_command_has_the_options_that_are_told(words: str) -> None:
     assert set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", _command_rows()[words][2])) <= known
 
 
+def _told_commands() -> set[str]:
+    """Every command that stands within a sentence or a table, but for a changelog's."""
+    texts = (path.read_text("utf-8") for path in DOCUMENTS if path.name != "CHANGELOG.md")
+    plain = (re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL) for text in texts)
+    return {code for text in plain for code in _CODE.findall(text) if code.startswith("keystile ")}
+
+
+def _is_command(words: str) -> bool:
+    """Whether these words lead to a command; further ones are its arguments, if it takes any."""
+    _, *rest = words.split()
+    found: click.Command | None = cli
+    while isinstance(found, click.Group) and rest and re.fullmatch("[a-z-]+", rest[0]) and rest[0][0] != "-":
+        found = found.get_command(click.Context(found), re.split(r"[|…]", rest.pop(0))[0])
+    takes = found is not None and any(isinstance(parameter, click.Argument) for parameter in found.params)
+    return found is not None and (takes or not rest or not re.fullmatch("[a-z]+", rest[0]))
+
+
+@pytest.mark.parametrize("words", sorted(_told_commands()))
+def test_a_command_in_a_sentence_is_one(words: str) -> None:
+    assert _is_command(words)
+
+
+def test_a_wrong_command_would_be_noticed() -> None:
+    assert not any(_is_command(words) for words in ("keystile scopes list", "keystile kees list", "keystile keys lst"))
+
+
 # The HTTP API
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
@@ -15,7 +16,7 @@ import msgspec
 import pytest
 
 from keystile import Gate
-from keystile.agent.outcomes import listener
+from keystile.agent.outcomes import guests as connections
 from keystile.figures import outcomes_of
 from keystile.settings import Settings, segment_path
 from keystile.store import usage
@@ -65,6 +66,14 @@ def heard(gate: Gate) -> dict[str, int]:
 
 def line(key_id: str, status: int) -> bytes:
     return json.dumps({"key_id": key_id, "status": status}).encode()
+
+
+async def gone(reader: asyncio.StreamReader) -> bool:
+    """Whether the other side closes a connection, as it should."""
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(20):
+            return await reader.read() == b""
+    return True
 
 
 def send(port: int, *datagrams: bytes) -> None:
@@ -159,29 +168,26 @@ async def test_a_flood_is_dropped_and_counted_and_the_gate_stays_fresh(
 async def test_hostile_connections_cost_only_themselves(
     hearing: Settings, conn: Connection, ear: Ear, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener, "MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 3)
     key_id, _ = await issue(conn, hearing)
     async with running(hearing):
         gate = Gate.attach(segment_path(hearing))
         port = await ear.port()
         guests = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
-        beyond, closed = await asyncio.open_connection("127.0.0.1", port)
-        assert await beyond.read() == b""
-        closed.close()
+        # One more, and one of those goes of which nothing was understood, however much it said: the oldest.
+        guests[1][1].write(b"\n" * 100)
+        guests[0][1].write(line(key_id, 200) + b"\n")
+        await eventually(lambda: heard(gate)["passed_over"] == 1)
+        guests.append(await asyncio.open_connection("127.0.0.1", port))
+        assert await gone(guests[1][0])
         guests[0][1].write(b"x" * 1_000_000 + b"\n" + b'{"a":' * 10_000 + b"\n\x00\xff\n" + line(key_id, 500) + b"\n")
         await eventually(lambda: heard(gate)["counted"] == 1)
         assert heard(gate)["malformed"] == 3
-        guests[0][1].close()
-
-        # Its place is free again.
-        async def is_heard() -> bool:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(line(key_id, 500) + b"\n")
-            await asyncio.sleep(0.05)
-            writer.close()
-            return heard(gate)["counted"] > 1
-
-        await eventually(is_heard)
+        # Nonsense without end is not listened to for ever.
+        guests[2][1].write(b"nonsense\n" * connections.MOST_NONSENSE)
+        assert await gone(guests[2][0])
+        guests[3][1].write(line(key_id, 500) + b"\n")
+        await eventually(lambda: heard(gate)["counted"] == 2)
         for _, writer in guests:
             writer.close()
 
@@ -200,3 +206,21 @@ async def test_an_address_in_use_stops_nothing_and_is_had_when_it_is_free(
             assert await ear.port() == port
             send(port, line(key_id, 500))
             await eventually(lambda: heard(gate)["counted"] == 1)
+
+
+async def test_what_no_gate_needs_may_fail_and_is_begun_again(
+    hearing: Settings,
+    conn: Connection,
+    eventually: Eventually,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("keystile.agent.agent.receive", broken)
+    async with running(hearing):
+        assert "the receiver of outcomes failed; it is begun again in 10 s" in caplog.text
+        _, secret = await issue(conn, hearing)
+        gate = Gate.attach(segment_path(hearing))
+        await eventually(lambda: gate.check(secret))

@@ -20,6 +20,7 @@ DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose/compose.yaml").read_text())
 CONTAINERFILE = re.sub(r"\\\n", "", (DEPLOY / "container/Containerfile").read_text())
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+DROP_INS = sorted((DEPLOY / "systemd").glob("*.conf"))
 PROGRAM = "/opt/keystile/bin/keystile"
 
 VARIABLES = {f"KEYSTILE_{name.upper()}{end}" for name in Settings.__struct_fields__ for end in ("", "_FILE")}
@@ -157,7 +158,7 @@ def test_units_are_hardened_alike() -> None:
 
 def test_every_line_of_a_unit_is_explained() -> None:
     told = set(re.findall(r"`(\w+)=?", (ROOT / "docs/install.md").read_text()))
-    written = {name for unit in [*UNITS, DEPLOY / "systemd/external-database.conf"] for name in lines_of(unit)}
+    written = {name for unit in [*UNITS, *DROP_INS] for name in lines_of(unit)}
     assert not written - told
 
 

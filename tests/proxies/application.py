@@ -26,7 +26,9 @@ class Application(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[str] = []
-        """The targets of all requests that came through."""
+        """The targets of all requests that came through, as they were written."""
+        self.upgrades: list[list[str]] = []
+        """What each of them asked to upgrade to."""
 
     @property
     def address(self) -> str:
@@ -43,7 +45,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer any method."""
-        self.server.asked.append(self.path)
+        self.server.asked.append(self.requestline.split()[1])  # in `path` double slashes are gone
+        self.server.upgrades.append([value.lower() for value in self.headers.get_all("upgrade", [])])
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         if self.headers.get("upgrade", "").lower() == "websocket":
             self._upgrade()

@@ -181,10 +181,16 @@ def test_a_preflight_passes_unchecked_and_as_nobody(caller: Caller, issue: Issue
     refused(caller.ask("/api/tickets", preflight), 401, "missing_credentials")
 
 
-def test_what_is_not_protected_stays_open(caller: Caller) -> None:
-    answer = caller.ask("/", [("Authorization", "Basic eA==")])
+def test_only_what_is_named_is_open(caller: Caller, app: Application) -> None:
+    target = "/public/page?next=/../;%2e%2e%2F//%5c"  # odd, but in the query
+    answer = caller.ask(target, [("Authorization", "Basic eA==")])
     assert answer.status == 200
     assert answer.got["authorization"] == "Basic eA=="
+    assert json.loads(answer.body)["path"] == target
+    app.asked.clear()
+    for other in ("/", "/elsewhere", "/publicity", "/api/public/"):
+        refused(caller.ask(other), 401, "missing_credentials")
+    assert app.asked == []
 
 
 def test_a_websocket_is_let_in_with_a_key_only(proxy: Proxy, caller: Caller, issue: Issue) -> None:

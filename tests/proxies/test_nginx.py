@@ -44,5 +44,6 @@ def test_refusals_and_errors_of_nginx_itself_keep_their_status(caller: Caller, i
 
 def test_nobody_asks_by_himself(caller: Caller, issue: Issue) -> None:
     _, secret = issue()
-    for target in ("/_keystile", "/_keystile?scope=PSA", "/%5fkeystile", "//_keystile"):
+    for target in ("/_keystile", "/_keystile?scope=PSA", "/%5fkeystile", "/_KEYSTILE"):
         assert caller.ask(target, [*ODD, *bearer(secret)]).status == 404, target
+    assert caller.ask("//_keystile", [*ODD, *bearer(secret)]).status == 400

@@ -18,6 +18,7 @@ from keystile import Gate, KeyRecord, imported, mint, new_key_id
 from keystile._core import Writer, boottime, digest_of_sha256
 
 PEPPER = b"p" * 32
+PREFIX = "tos_"
 
 
 @pytest.mark.parametrize(
@@ -28,12 +29,14 @@ PEPPER = b"p" * 32
         "d41d8cd98f00b204",
         "82739164501938274650",
         "aB3dE5gH7jK9mN1p",
-        "tos_4fG7hJ2kLmN9pQrStUvWxY1F2Kph",
+        "tos_4fG7hJ2kLmN9pQrStUvWxY1F2Kp",
+        "tos_4fG7hJ2kLmN9pQrStUvWxY1F2Kph0",
+        "sk__4fG7hJ2kLmN9pQrStUvWxY1F2Kph",
         "k" + "".join(chr(33 + number % 94) for number in range(511)),
     ],
 )
 def test_what_is_taken(secret: str) -> None:
-    assert imported.refusal(secret) is None
+    assert imported.refusal(secret, PREFIX) is None
 
 
 @pytest.mark.parametrize(
@@ -49,19 +52,27 @@ def test_what_is_taken(secret: str) -> None:
         "aB3dE5gH7jK9mN1p ",
         "aB3dE5gH7jK9mN1p\n",
         "aB3dE5gH7jK9mN1pé",
+        "tos_4fG7hJ2kLmN9pQrStUvWxY1F2Kph",
+        "tos_4fG7hJ2kLmN9pQrStUvWxY1F2Kpi",
+        "tos_4fG7-J2kLmN9pQrStUvWxY1F2Kph",
         "k" + "".join(chr(33 + number % 94) for number in range(512)),
     ],
 )
 def test_what_is_refused_without_being_repeated(secret: str) -> None:
-    reason = imported.refusal(secret)
+    reason = imported.refusal(secret, PREFIX)
     assert reason is not None
     assert not secret or secret.strip() not in reason
 
 
+def test_what_was_made_here_is_refused() -> None:
+    assert imported.refusal(mint(), PREFIX) is not None
+    assert imported.refusal(mint("acme_"), "acme_") is not None
+
+
 def test_what_was_made_with_chance_is_taken() -> None:
     for _ in range(500):
-        made = (secrets.token_hex(16), secrets.token_urlsafe(16), str(uuid.uuid4()), mint())
-        assert [imported.refusal(secret) for secret in made] == [None] * 4
+        made = (secrets.token_hex(16), secrets.token_urlsafe(16), str(uuid.uuid4()), mint("other_"))
+        assert [imported.refusal(secret, PREFIX) for secret in made] == [None] * 4
 
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=16, max_size=64))
@@ -85,7 +96,7 @@ def test_every_form_of_a_digest_is_read(digest: bytes) -> None:
 
 @given(st.text())
 def test_no_text_makes_it_fail(text: str) -> None:
-    imported.refusal(text)
+    imported.refusal(text, PREFIX)
     assert imported.parse_sha256(text) is None or len(text) >= 43
 
 
@@ -146,6 +157,6 @@ def test_the_bounds_are_those_of_the_gate(tmp_path: Path) -> None:
     for length in (imported.SHORTEST - 1, imported.SHORTEST, imported.LONGEST, imported.LONGEST + 1):
         secret = (alphabet * 6)[:length]
         _put(writer, secret)
-        taken = imported.refusal(secret) is None
+        taken = imported.refusal(secret, PREFIX) is None
         assert writer.gate().check(secret).code == ("ok" if taken else "malformed_key"), length
     writer.close()

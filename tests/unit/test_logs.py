@@ -104,7 +104,7 @@ def test_a_line_of_json_is_an_object(capsys: pytest.CaptureFixture[str]) -> None
         in_request_id("7705813614ab-14")
         in_exception(mint())
         logger.info("Grüße \u202e %d %%", 5)
-        logging.getLogger("uvicorn.error").warning("of another")
+        logging.getLogger("a.library").warning("of another")
     first, failed, odd, other = (json.loads(line) for line in capsys.readouterr().err.splitlines())
     assert list(first) == ["time", "level", "logger", "message", "process", "pid", "request_id"]
     assert {**first, "time": 0, "pid": 0} == {
@@ -121,4 +121,4 @@ def test_a_line_of_json_is_an_object(capsys: pytest.CaptureFixture[str]) -> None
     assert failed["exception"].startswith("Traceback (most recent call last):\n")
     assert "request_id" not in failed
     assert odd["message"] == "Grüße \\u202e 5 %"
-    assert other["logger"] == "uvicorn.error"
+    assert other["logger"] == "a.library"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from keystile.agent.outcomes.aside import aside
 from keystile.agent.outcomes.stream import Lines
 from keystile.agent.outcomes.tail import Tail
 
@@ -139,4 +142,56 @@ def test_a_backlog_is_read_piece_by_piece(log: Path) -> None:
     follower = Follower(log)
     follower.new()
     append(log, b"a line of a log\n" * 10_000)
-    assert [len(follower.tail._next()) for _ in range(4)] == [65_536, 65_536, 160_000 - 131_072, 0]
+    sizes = [len(follower.tail._next()) for _ in range(11)]
+    assert sizes == [16_384] * 9 + [160_000 - 9 * 16_384, 0]
+
+
+def test_an_old_file_that_cannot_be_opened_at_first_is_as_old_when_it_can(
+    log: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = log.rename(log.with_suffix(".1"))
+    log.symlink_to(log)
+    follower = Follower(log)
+    assert follower.new() == []
+    assert len(caplog.records) == 1
+    old.rename(log)
+    assert follower.new() == []
+    append(log, b"one\n")
+    assert follower.new() == [b"one"]
+
+
+_HUNG = """
+import asyncio, sys, time
+from pathlib import Path
+from keystile.agent.outcomes.tail import Tail
+
+class Hung(Tail):
+    def _read(self):
+        time.sleep(3_600)
+
+async def main():
+    tails = [asyncio.create_task(Hung(Path("x"), None).run()) for _ in range(40)]
+    await asyncio.sleep(0.1)
+    print(await asyncio.to_thread(lambda: "others have threads"))
+    for tail in tails:
+        tail.cancel()
+
+asyncio.run(main())
+"""
+
+
+def test_files_on_a_disk_that_hangs_take_no_thread_from_others_and_end_with_the_agent() -> None:
+    ended = subprocess.run([sys.executable, "-c", _HUNG], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "others have threads\n"), ended.stderr
+
+
+async def test_a_file_is_read_and_its_faults_are_raised() -> None:
+    async def fails() -> bytes:
+        def read() -> bytes:
+            raise ValueError("a fault")
+
+        return await aside(read)
+
+    assert await aside(lambda: b"a piece") == b"a piece"
+    with pytest.raises(ValueError, match="a fault"):
+        await fails()

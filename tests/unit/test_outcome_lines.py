@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from keystile import Gate, new_key_id
 from keystile._core import KeyRecord, Writer
-from keystile.agent.outcomes.intake import LINES_PER_S, Intake
+from keystile.agent.outcomes.budget import Budget
+from keystile.agent.outcomes.intake import Intake
 from keystile.agent.outcomes.line import MOST_BYTES, Ended, NotAnOutcome, read
 from keystile.agent.outcomes.stream import Lines
 from keystile.figures import outcomes_of
@@ -197,20 +198,47 @@ def test_whatever_is_said_to_be_a_key_is_unknown(writer: Writer, names: list[str
     assert heard(writer.gate()) == before | {"unknown_key": before["unknown_key"] + len(names)}
 
 
-def test_more_than_can_be_borne_is_dropped_and_counted(writer: Writer) -> None:
+class Clock:
+    """Time that goes on when it is told to."""
+
     now_s = 0.0
-    intake = Intake(writer, clock=lambda: now_s)
-    gate, one = writer.gate(), line(key_id=known_key(writer), status=503)
-    intake.take([one] * (LINES_PER_S + 7))
-    assert (heard(gate)["counted"], heard(gate)["dropped"]) == (LINES_PER_S, 7)
-    intake.take([one])
-    assert heard(gate)["dropped"] == 8
-    now_s = 0.5
-    intake.take([one] * LINES_PER_S)
-    assert heard(gate)["counted"] == LINES_PER_S + LINES_PER_S // 2
-    now_s = 1_000.0
-    intake.take([one] * (LINES_PER_S + 1))
-    assert heard(gate)["counted"] == 2 * LINES_PER_S + LINES_PER_S // 2
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_budget_is_one_second_of_lines_and_bytes() -> None:
+    clock = Clock()
+    budget = Budget(100, 1_000, clock=clock)
+    assert budget.grant(107, 1_000) == 100
+    assert (budget.grant(1, 0), budget.lines_left()) == (0, 0)
+    clock.now_s = 0.5
+    assert budget.grant(1, 501) == 0
+    assert (budget.grant(107, 500), budget.grant(1, 0)) == (50, 0)
+    clock.now_s = 1_000.0
+    assert (budget.lines_left(), budget.grant(107, 1_001), budget.grant(107, 1_000)) == (100, 0, 100)
+
+
+@given(st.lists(st.tuples(st.integers(0, 40_000), st.integers(0, 40_000)), min_size=50, max_size=200))
+def test_whoever_asks_for_little_finds_some_whatever_others_take(asked: list[tuple[int, int]]) -> None:
+    clock = Clock()
+    budget = Budget(20_000, 8_000_000, share=1 / 8, clock=clock)
+    taken = 0
+    for lines, size in asked * 4:
+        clock.now_s += 0.002
+        taken += budget.grant(lines, size)
+        assert budget.grant(1, 200) == 1
+    assert taken <= 20_000 * (1 + clock.now_s)
+
+
+@given(st.lists(st.integers(0, 9)), st.integers(0, 12))
+def test_lines_beyond_what_is_granted_are_left_out_and_harm_no_other(lengths: list[int], most: int) -> None:
+    whole = [b"x" * length for length in lengths]
+    lines = Lines()
+    lines.feed(b"be")
+    found = lines.feed(b"gun\n" + b"".join(line + b"\n" for line in whole) + b"half", most)
+    assert found == [line for line in [b"begun", *whole][:most] if line]
+    assert lines.feed(b" a line\n") == [b"half a line"]
 
 
 async def test_what_is_lost_is_told_in_the_log(
@@ -223,6 +251,10 @@ async def test_what_is_lost_is_told_in_the_log(
     intake.take([line(key_id=known_key(writer), status=503), line(key_id="key_somebody", status=503)], dropped=7)
     await eventually(lambda: caplog.records)
     intake.take([line(key_id=KEY, status=200)])
+    for _ in range(3):
+        intake.note_closed("there were too many")
+    await eventually(lambda: len(caplog.records) == 2)
     telling.cancel()
     words = "of the outcomes from proxies 7 too many at once, 1 of keys that there are not; 1 were counted"
-    assert [record.message for record in caplog.records] == [words]
+    closed = "connections for outcomes that were closed, because there were too many: 3"
+    assert [record.message for record in caplog.records] == [words, closed]

@@ -22,10 +22,16 @@ pub(crate) fn only_gate(identity: &Identity) -> PyResult<PathBuf> {
             "GateAbsent",
             "this machine has no gate: start `keystile serve` or `keystile agent`".into(),
         )),
-        _ => Err(errors::raised(
-            "GateAbsent",
-            format!("this machine has several gates; name one by KEYSTILE_SEGMENT or Gate.attach(path): {found:?}"),
-        )),
+        (_, fresh) => {
+            let which = if fresh.is_empty() { &found } else { fresh };
+            Err(errors::raised(
+                "GateAbsent",
+                format!(
+                    "this machine has several gates; name one by KEYSTILE_SEGMENT or Gate.attach(path), as `keystile \
+                     serve` and `keystile doctor` show it: {which:?}"
+                ),
+            ))
+        }
     }
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from keystile._core import Gate, Writer
 from keystile.agent.advisor import Advisor
@@ -12,6 +13,7 @@ from keystile.agent.follower import Follower
 from keystile.agent.herald import Herald
 from keystile.agent.holder import Holder, end, sign
 from keystile.agent.housekeeper import Housekeeper
+from keystile.agent.lasting import lasting
 from keystile.agent.outcomes.receiver import receive
 from keystile.agent.tombstones import Tombstones, tombstones_path
 from keystile.agent.vigil import Vigil, patience_s
@@ -142,16 +144,22 @@ class Agent:
             await asyncio.shield(flusher.try_flush())
             flusher.close()
 
+    def _optional(self, writer: Writer) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What no gate needs in order to decide."""
+        return {
+            "housekeeper": Housekeeper(self._settings, self._url).run,
+            "advisor": Advisor(self._url).run,
+            "herald": Herald(self._url).run,
+            "receiver of outcomes": lambda: receive(self._settings, writer),
+        }
+
     async def _follow(self, follower: Follower, flusher: Flusher, writer: Writer) -> None:
         """Follow until the segment's files are gone, and do the rest beside."""
         async with asyncio.TaskGroup() as tasks:
             beside = [
                 tasks.create_task(flusher.run(), name="flusher"),
-                tasks.create_task(Housekeeper(self._settings, self._url).run(), name="housekeeper"),
-                tasks.create_task(Advisor(self._url).run(), name="advisor"),
-                tasks.create_task(receive(self._settings, writer), name="outcomes"),
-                tasks.create_task(Herald(self._url).run(), name="herald"),
                 tasks.create_task(self._announce(follower), name="announcer"),
+                *(tasks.create_task(lasting(name, work), name=name) for name, work in self._optional(writer).items()),
             ]
             await follower.run()
             for task in beside:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
@@ -14,6 +15,8 @@ from keystile.hub.reporting import GONE_NS, Reporter
 from keystile.hub.wire import Receive, Scope, Send, respond
 from keystile.prometheus import GateCollector
 
+KEPT_S = 1.0
+"""How long a worker tells the same: making it takes a millisecond or more, and everybody may ask."""
 _CLASSES = ("2xx", "3xx", "4xx", "5xx")
 _TYPE = CONTENT_TYPE_PLAIN_0_0_4.encode()
 
@@ -28,11 +31,15 @@ class Metrics(Collector):
         self._registry = CollectorRegistry()
         self._registry.register(GateCollector(attachment=attachment))
         self._registry.register(self)
+        self._text = b""
+        self._made_at_s = float("-inf")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
         """The Prometheus text format."""
-        self._reporter.tell()
-        await respond(send, 200, generate_latest(self._registry), media_type=_TYPE)
+        if time.monotonic() - self._made_at_s >= KEPT_S:
+            self._reporter.tell()
+            self._text, self._made_at_s = generate_latest(self._registry), time.monotonic()
+        await respond(send, 200, self._text, media_type=_TYPE)
 
     def collect(self) -> Iterator[Metric]:
         """What the workers of this machine's Hub have told."""

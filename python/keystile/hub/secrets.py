@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 
 from keystile import digest, mint
@@ -9,6 +10,7 @@ from keystile._core import digest_of_sha256
 
 _START_CHARS = 8
 _END_CHARS = 4
+_FINGERPRINT = b"keystile pepper fingerprint"
 
 
 class Issued:
@@ -37,6 +39,11 @@ class Issuer:
         self._pepper = pepper
         self._retired = retired
 
+    @property
+    def prefix(self) -> str:
+        """What every secret that is made here starts with."""
+        return self._prefix
+
     def issue(self) -> Issued:
         """A new secret."""
         return Issued(mint(self._prefix), self._pepper, self._prefix)
@@ -48,3 +55,8 @@ class Issuer:
     def digests_of(self, sha256: bytes) -> list[bytes]:
         """What is kept of a secret with this SHA-256, or was under a retired pepper; the current one comes first."""
         return [digest_of_sha256(sha256, pepper) for pepper in (self._pepper, *self._retired)]
+
+    def fingerprints(self) -> list[int]:
+        """64 bits for each pepper, which tell it from others and nothing of it; the current one comes first."""
+        digests = [hmac.digest(pepper, _FINGERPRINT, "sha256") for pepper in (self._pepper, *self._retired)]
+        return [int.from_bytes(digest[:8], signed=True) for digest in digests]

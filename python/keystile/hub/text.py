@@ -76,9 +76,14 @@ def is_key_id(value: str) -> bool:
 
 def tenant_id(value: str) -> str:
     """The same, for a tenant."""
-    if _TENANT_ID.fullmatch(value) is None:
+    if not is_tenant_id(value):
         raise NotFound
     return value
+
+
+def is_tenant_id(value: str) -> bool:
+    """Whether it has the form of a tenant's id."""
+    return _TENANT_ID.fullmatch(value) is not None
 
 
 def operator_id(value: str) -> str:

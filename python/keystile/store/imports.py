@@ -30,6 +30,16 @@ async def known(conn: Connection, ids: Sequence[str], digests: Sequence[bytes]) 
     return Known({record["id"]: (record["tenant"], record["imported_as"]) for record in records}, frozenset(found))
 
 
+async def peppers(conn: Connection) -> set[int]:
+    """Fingerprints of the peppers under which keys were imported."""
+    return {record["fingerprint"] for record in await conn.fetch(sql("import_peppers"))}
+
+
+async def note_pepper(conn: Connection, fingerprint: int) -> None:
+    """Note that keys are imported under a pepper; in the transaction that adds them, and before they are added."""
+    await conn.execute(sql("import_pepper_note"), fingerprint)
+
+
 async def insert(conn: Connection, keys: Sequence[ImportedKey], created_by: str) -> set[str]:
     """Add keys; the ids of those that are new. One whose id or secret is there already is left alone.
 

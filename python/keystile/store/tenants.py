@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from keystile.store.cursors import decode_cursor, encode_cursor
 from keystile.store.pool import Connection
 from keystile.store.records import TenantRow
@@ -12,6 +14,11 @@ async def get(conn: Connection, tenant: str) -> TenantRow | None:
     """One tenant, or None."""
     record = await conn.fetchrow(sql("tenant_get"), tenant)
     return None if record is None else TenantRow(**record)
+
+
+async def present(conn: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are tenants."""
+    return {record["id"] for record in await conn.fetch(sql("tenant_present"), ids)}
 
 
 async def home(conn: Connection) -> TenantRow | None:

@@ -15,7 +15,8 @@ import httpx
 import pytest
 from world import World
 
-from keystile.hub.imports.schemas import MOST_BYTES, MOST_LINES
+from keystile import mint
+from keystile.hub.imports.schemas import MOST_BYTES, MOST_LINE_BYTES, MOST_LINES
 
 PATH = "/v1/keys/import"
 _numbers = count(1)
@@ -157,11 +158,12 @@ async def test_one_secret_has_one_record(world: World) -> None:
         {"tenant": tenant},
     ):
         assert (await refusal(world, {**line, **other})).keys() == {"secret"}
-    # A secret of ours, and one that a rotation is about to end, are in use too.
+    # A secret of ours, and one that a rotation is about to end, are in use too. As itself no secret of ours is taken.
     key, own = await world.issue()
-    assert (await refusal(world, wanted(secret=own))).keys() == {"secret"}
+    of_ours = wanted(secret=None, sha256=hashlib.sha256(own.encode()).hexdigest())
+    assert (await refusal(world, of_ours)).keys() == {"sha256"}
     await world.client.post(f"/v1/keys/{key['id']}/rotate")
-    assert (await refusal(world, wanted(secret=own))).keys() == {"secret"}
+    assert (await refusal(world, of_ours)).keys() == {"sha256"}
 
 
 @pytest.mark.parametrize("dry_run", ["true", "false"])
@@ -182,10 +184,34 @@ async def test_a_retired_pepper_is_remembered(world: World) -> None:
         assert [one["outcome"] for one in await taken(world, line)] == ["existed"]
         _, own = await world.issue()
         issuer._retired, issuer._pepper = [b"n" * 32], pepper
-        assert (await refusal(world, wanted(secret=own))).keys() == {"secret"}
+        of_ours = wanted(secret=None, sha256=hashlib.sha256(own.encode()).hexdigest())
+        assert (await refusal(world, of_ours)).keys() == {"sha256"}
     finally:
         issuer._retired, issuer._pepper = retired, pepper
     assert await world.connection.fetchval("SELECT count(*) FROM keys WHERE name = 'Under the old pepper'") == 1
+
+
+async def test_without_a_pepper_that_keys_were_imported_under_nothing_is_imported(world: World) -> None:
+    """A key that was revoked would come back: nobody could tell that its secret was imported before."""
+    line = wanted(name="Revoked before")
+    [told] = await taken(world, line)
+    assert (await world.client.post(f"/v1/keys/{told['key_id']}/revoke")).status_code == 200
+    issuer = world.app._api._api.dependencies["hub"].dependency().issuer
+    retired, pepper = issuer._retired, issuer._pepper
+    before = await world.stored()
+    issuer._retired, issuer._pepper = [], b"o" * 32
+    try:
+        for dry_run in ("true", "false"):
+            answer = await send(world, line, wanted(), dry_run=dry_run)
+            assert answer.status_code == 422
+            assert "retired_peppers" in answer.json()["errors"][0]["message"]
+        assert await world.stored() == before
+        issuer._retired = [pepper]
+        assert [one["outcome"] for one in await taken(world, line)] == ["existed"]
+    finally:
+        issuer._retired, issuer._pepper = retired, pepper
+    fingerprints = await world.connection.fetch("SELECT fingerprint FROM import_peppers")
+    assert [row["fingerprint"] for row in fingerprints] == issuer.fingerprints()
 
 
 async def test_a_dry_run_says_the_same_and_stores_nothing(world: World) -> None:
@@ -245,6 +271,9 @@ WRONG: dict[str, tuple[dict[str, Any] | bytes, set[str]]] = {
     "a start beside the secret": (wanted(start="sk_live_", last4="beef"), {"start", "last4"}),
     "a long start": (wanted(secret=None, sha256="0" * 64, start="x" * 9), {"start"}),
     "a start with a space": (wanted(secret=None, sha256="0" * 64, start="a b"), {"start"}),
+    "a secret of ours": (wanted(secret=mint()), {"secret"}),
+    "nearly a secret of ours": (wanted(secret=mint()[:-1] + "-"), {"secret"}),
+    "a long line": (wanted(note=" " * MOST_LINE_BYTES), {""}),
     "a short end": (wanted(secret=None, sha256="0" * 64, last4="abc"), {"last4"}),
 }
 
@@ -330,6 +359,34 @@ async def test_a_foreign_tenant_is_an_absent_one(world: World) -> None:
     found = await world.connection.fetch("SELECT tenant, name FROM keys WHERE name IN ('Mine', 'Theirs') ORDER BY 1")
     assert sorted(map(tuple, found)) == sorted([(own, "Mine"), (other, "Theirs"), ("home", "Theirs")])
     assert line["key_id"]
+
+
+@pytest.fixture
+async def stranger(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    """A key of another tenant that holds everything."""
+    scopes = [scope.name for scope in world.settings.scopes]
+    _, text = await world.issue(scopes=scopes, tier="Enterprise", tenant=await world.tenant())
+    async with world.client_of(text) as client:
+        yield client
+
+
+async def test_nobody_learns_of_a_foreign_key(world: World, stranger: httpx.AsyncClient) -> None:
+    other = await world.tenant()
+    theirs = wanted(name="A foreign one", tenant=other)
+    await taken(world, theirs)
+    for line in (theirs, {**theirs, "name": "x"}, {**theirs, "tenant": "nobody"}, wanted(tenant=other)):
+        assert await refusal(world, line, client=stranger) == {"tenant": "There is no such tenant."}
+
+
+async def test_only_the_home_tenant_imports_by_digest(world: World, stranger: httpx.AsyncClient) -> None:
+    """A digest proves nothing: others send the secret, and are told nothing of digests that they came by."""
+    there, absent = wanted(), secret()
+    await taken(world, there)
+    digests = [hashlib.sha256(text.encode()).hexdigest() for text in (there["secret"], absent)]
+    told = [await refusal(world, wanted(secret=None, sha256=one), client=stranger) for one in digests]
+    assert told[0] == told[1]
+    assert "--send-secrets" in told[0]["sha256"]
+    assert [line["outcome"] for line in await taken(world, wanted(secret=absent), client=stranger)] == ["imported"]
 
 
 async def test_each_key_has_its_audit_row_or_is_not_there(world: World) -> None:

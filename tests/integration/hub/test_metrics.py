@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from world import World, lifespan
 
 from keystile import Gate, mint
+from keystile.hub import metrics
 from keystile.hub.app import create_app
 from keystile.settings import segment_path
 
 Eventually = Callable[..., Awaitable[None]]
 Told = dict[tuple[str, str], float]
+
+
+@pytest.fixture(autouse=True)
+def anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing be kept, as each test looks at what it has done itself."""
+    monkeypatch.setattr(metrics, "KEPT_S", 0.0)
 
 
 async def told(client: httpx.AsyncClient) -> Told:
@@ -83,3 +91,12 @@ async def test_any_worker_tells_of_all_of_them(world: World) -> None:
             now = await told(client)
             assert now[("keystile_hub_requests_total", "4xx")] - two[("keystile_hub_requests_total", "4xx")] == 3
             assert now[("keystile_hub_requests_total", "2xx")] - two[("keystile_hub_requests_total", "2xx")] >= 6
+
+
+async def test_for_a_moment_the_same_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "KEPT_S", 3_600.0)
+    first = (await world.client.get("/metrics")).text
+    assert "keystile_feed_lag_seconds " in first
+    assert (await world.client.get("/metrics")).text == first
+    monkeypatch.setattr(metrics, "KEPT_S", 0.0)
+    assert (await world.client.get("/metrics")).text != first

@@ -62,6 +62,12 @@ async def test_only_an_imported_key_may_be_without_start_and_end(db: Connection,
             await keys.insert(db, new_key(**fields))
 
 
+async def test_peppers_are_noted_once(db: Connection) -> None:
+    for fingerprint in (-7, 2**63 - 1, -7):
+        await imports.note_pepper(db, fingerprint)
+    assert await imports.peppers(db) == {-7, 2**63 - 1}
+
+
 async def test_the_feed_says_that_a_key_was_imported(db: Connection, new_key: Any) -> None:
     own, other = new_key(), imported(new_key)
     before = await feed.revision(db)

@@ -112,7 +112,8 @@ impl<'a> Counts<'a> {
         }
     }
 
-    /// Clears all marks of the first `used` slots and returns those that were set.
+    /// Clears all marks of the first `used` slots and returns those that were set. All processes may write marks: one
+    /// for a slot that there is not is cleared and passed over, and ends nobody.
     pub(crate) fn unmark(self, used: u32) -> Vec<u32> {
         let mut dirty = Vec::new();
         for first in (0..used).step_by(64) {
@@ -122,7 +123,7 @@ impl<'a> Counts<'a> {
             }
             let bits = word.swap(0, Relaxed);
             fence_after_rmw();
-            dirty.extend(ones(bits).map(|bit| first + bit));
+            dirty.extend(ones(bits).map(|bit| first + bit).filter(|slot| *slot < used));
         }
         dirty
     }
@@ -131,7 +132,7 @@ impl<'a> Counts<'a> {
     pub(crate) fn marked(self, used: u32) -> impl Iterator<Item = u32> + use<'a> {
         (0..used).step_by(64).flat_map(move |first| {
             let bits = self.words[self.layout.dirty_at + first as usize / 64].load(Relaxed);
-            ones(bits).map(move |bit| first + bit)
+            ones(bits).map(move |bit| first + bit).filter(move |slot| *slot < used)
         })
     }
 
@@ -165,4 +166,22 @@ impl<'a> Counts<'a> {
 fn ones(bits: u64) -> impl Iterator<Item = u32> {
     let left = |bits: u64| (bits != 0).then_some(bits);
     std::iter::successors(left(bits), move |bits| left(bits & (bits - 1))).map(u64::trailing_zeros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_for_a_slot_that_there_is_not_is_passed_over() {
+        let layout = Layout { dirty_at: 0, ..Layout::new(64) };
+        let words = [AtomicU64::new(0)];
+        let counts = Counts::new(&words, &layout);
+        for slot in [2, 3, 63] {
+            counts.mark(slot);
+        }
+        assert_eq!(counts.marked(3).collect::<Vec<_>>(), [2]);
+        assert_eq!(counts.unmark(3), [2]);
+        assert!(counts.unmark(64).is_empty());
+    }
 }

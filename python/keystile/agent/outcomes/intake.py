@@ -1,12 +1,11 @@
-"""Takes lines from whoever hears them, and counts them in the segment: no more in a second than the agent can bear."""
+"""Takes lines from whoever hears them, and counts them in the segment."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from keystile._core import Writer
 from keystile.agent.outcomes.line import Ended, NotAnOutcome, read
@@ -14,8 +13,6 @@ from keystile.figures import OUTCOME_RESULTS, outcome_figure, outcomes_of
 
 logger = logging.getLogger(__name__)
 
-LINES_PER_S = 20_000
-"""What is read at most, on the average and at once. What comes beyond is dropped unread, and counted."""
 _TELL_EVERY_S = 60.0
 _FAULTS = {"dropped": "too many at once", "malformed": "not understood", "unknown_key": "of keys that there are not"}
 
@@ -23,21 +20,18 @@ _FAULTS = {"dropped": "too many at once", "malformed": "not understood", "unknow
 class Intake:
     """Adds errors to the counters of keys, from where the flusher carries them to the database as it does all others.
 
-    It runs in the agent's loop, beside what keeps the gate fresh; so its work for each line is small, and bounded.
+    It runs in the agent's loop, beside what keeps the gate fresh: whoever calls it bounds what it is given.
     """
 
-    def __init__(self, writer: Writer, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._clock = clock
-        self._left = float(LINES_PER_S)
-        self._filled_s = clock()
+        self._closed: Counter[str] = Counter()
 
-    def take(self, lines: Sequence[bytes], *, dropped: int = 0) -> None:
-        """Count these lines; `dropped` ones were lost before."""
-        read_now = lines[: self._grant(len(lines))]
+    def take(self, lines: Sequence[bytes], *, dropped: int = 0) -> int:
+        """Count these lines, and `dropped` ones that were lost before; how many could not be understood."""
         ended: list[Ended] = []
         passed_over = malformed = 0
-        for line in read_now:
+        for line in lines:
             try:
                 found = read(line)
             except NotAnOutcome:
@@ -47,24 +41,19 @@ class Intake:
                 passed_over += 1
             else:
                 ended.append(found)
-        dropped += len(lines) - len(read_now)
         counted = self._writer.count_outcomes(ended)
         results = (counted, passed_over, len(ended) - counted, malformed, dropped)
         for result, more in zip(OUTCOME_RESULTS, results, strict=True):
             if more:
                 self._writer.add_to_figure(outcome_figure(result), more)
+        return malformed
 
-    def _grant(self, wanted: int) -> int:
-        """How many lines may be read now."""
-        now_s = self._clock()
-        self._left = min(float(LINES_PER_S), self._left + (now_s - self._filled_s) * LINES_PER_S)
-        self._filled_s = now_s
-        granted = min(wanted, int(self._left))
-        self._left -= granted
-        return granted
+    def note_closed(self, why: str) -> None:
+        """Remember that a connection was closed, to be told in the log: each one alone would be too much there."""
+        self._closed[why] += 1
 
     async def tell(self, every_s: float = _TELL_EVERY_S) -> None:
-        """Log now and then what could not be counted, if there was any, until cancelled."""
+        """Log now and then what could not be counted and who was sent away, if there was any, until cancelled."""
         told = self._counted()
         while True:
             await asyncio.sleep(every_s)
@@ -74,6 +63,9 @@ class Intake:
             faults = [f"{new[name]} {words}" for name, words in _FAULTS.items() if new[name]]
             if faults:
                 logger.warning("of the outcomes from proxies %s; %d were counted", ", ".join(faults), new["counted"])
+            for why, many in self._closed.items():
+                logger.warning("connections for outcomes that were closed, because %s: %d", why, many)
+            self._closed.clear()
 
     def _counted(self) -> Counter[str]:
         return Counter(outcomes_of(self._writer.gate().counters.figures()))

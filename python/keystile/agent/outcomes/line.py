@@ -7,8 +7,8 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-MOST_BYTES = 65_536
-"""The longest line; no datagram is longer."""
+MOST_BYTES = 4_096
+"""The longest line. What proxies write is a tenth of that, if they are set up as in `deploy/`."""
 
 _LEAST_ERROR = 400
 

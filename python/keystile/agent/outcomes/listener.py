@@ -5,26 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from keystile.agent.outcomes import datagrams
+from keystile.agent.outcomes.guests import Guests
 from keystile.agent.outcomes.intake import Intake
-from keystile.agent.outcomes.line import MOST_BYTES
-from keystile.agent.outcomes.stream import Lines
 
 logger = logging.getLogger(__name__)
 
-MOST_CONNECTIONS = 64
-_SO_RXQ_OVFL = 40
-"""Linux: how many datagrams the kernel had to drop comes with those that it did not. Python has no name for it."""
-_DROPS = struct.Struct("=I")
-_BUFFER_BYTES = 4_194_304
-"""What the kernel is asked to keep of datagrams; it may allow less."""
-_MOST_AT_ONCE = 128
-_PAUSE_S = 0.002
-"""After so many datagrams at once others have their turn; the kernel's buffer is the queue meanwhile."""
-_BIND_AGAIN_S = 1.0
+_BACKLOG = 256
+_WELCOME_S = 0.02
+"""Fifty new connections a second at most: each costs the loop as much as some hundred lines."""
+_AGAIN_S = 1.0
 
 
 class Listener:
@@ -34,80 +27,43 @@ class Listener:
         self._host = host
         self._port = port
         self._intake = intake
-        self._open: set[asyncio.BaseTransport] = set()
+        self._told = ""
 
     async def run(self) -> None:
         """Until cancelled. An address that cannot be had is tried again: a gate does not need it."""
-        told = ""
         while True:
             try:
                 with _bound(self._host, self._port) as (tcp, udp):
                     logger.info("outcomes are heard on %s port %d", *tcp.getsockname()[:2])
-                    told = ""
-                    await self._hear(tcp, udp)
-            except OSError as error:
-                if str(error) != told:
-                    logger.warning("outcomes cannot be heard on %s port %d: %s", self._host, self._port, error)
-                told = str(error)
-            await asyncio.sleep(_BIND_AGAIN_S)
+                    self._told = ""
+                    async with asyncio.TaskGroup() as tasks:
+                        tasks.create_task(self._hear_connections(tcp), name="outcomes connections")
+                        tasks.create_task(datagrams.Datagrams(udp, self._intake).hear(), name="outcomes datagrams")
+            except* OSError as errors:
+                self._complain(errors.exceptions[0])
+            await asyncio.sleep(_AGAIN_S)
 
-    async def _hear(self, tcp: socket.socket, udp: socket.socket) -> None:
-        server = await asyncio.get_running_loop().create_server(self._guest, sock=tcp)
+    def _complain(self, error: BaseException) -> None:
+        """Once for each reason."""
+        if str(error) != self._told:
+            logger.warning("outcomes cannot be heard on %s port %d: %s", self._host, self._port, error)
+        self._told = str(error)
+
+    async def _hear_connections(self, tcp: socket.socket) -> None:
+        guests = Guests(self._intake)
+        loop = asyncio.get_running_loop()
         try:
-            await self._hear_datagrams(udp)
-        finally:
-            server.close()
-            for transport in list(self._open):
-                transport.close()
-
-    def _guest(self) -> _Guest:
-        return _Guest(self._intake, self._open)
-
-    async def _hear_datagrams(self, udp: socket.socket) -> None:
-        lost_before = 0
-        while True:
-            await _readable(udp)
-            lines: list[bytes] = []
-            lost = lost_before
-            while len(lines) < _MOST_AT_ONCE:
+            while True:
                 try:
-                    data, ancillary, _, _ = udp.recvmsg(MOST_BYTES, socket.CMSG_SPACE(_DROPS.size))
-                except BlockingIOError:
-                    break
-                lines.append(data)
-                for _, kind, value in ancillary:
-                    lost = _DROPS.unpack(value)[0] if kind == _SO_RXQ_OVFL else lost
-            self._intake.take(lines, dropped=(lost - lost_before) % 2**32)
-            lost_before = lost
-            if len(lines) == _MOST_AT_ONCE:
-                await asyncio.sleep(_PAUSE_S)
-
-
-class _Guest(asyncio.Protocol):
-    """One connection. It is always read, whatever becomes of its lines: a proxy must not wait for its log."""
-
-    def __init__(self, intake: Intake, guests: set[asyncio.BaseTransport]) -> None:
-        self._intake = intake
-        self._guests = guests
-        self._lines = Lines()
-        self._transport: asyncio.BaseTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if len(self._guests) >= MOST_CONNECTIONS:
-            logger.warning("more than %d proxies send outcomes; one was turned away", MOST_CONNECTIONS)
-            transport.close()
-            return
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._transport = transport
-        self._guests.add(transport)
-
-    def data_received(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._intake.take(self._lines.feed(data))
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
-        if self._transport is not None:
-            self._guests.discard(self._transport)
+                    sock, _ = await loop.sock_accept(tcp)
+                    await loop.connect_accepted_socket(guests.guest, sock)
+                except OSError as error:
+                    # No file is free, say. Those that are connected go on.
+                    self._complain(error)
+                    await asyncio.sleep(_AGAIN_S)
+                await asyncio.sleep(_WELCOME_S)
+        finally:
+            guests.close()
 
 
 @contextmanager
@@ -117,19 +73,9 @@ def _bound(host: str, port: int) -> Iterator[tuple[socket.socket, socket.socket]
     with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         tcp.bind((host, port))
-        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
-        udp.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
+        tcp.listen(_BACKLOG)
+        datagrams.prepare(udp)
         udp.bind(tcp.getsockname())
         tcp.setblocking(False)
         udp.setblocking(False)
         yield tcp, udp
-
-
-async def _readable(sock: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(sock, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(sock)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from keystile.agent.outcomes.line import MOST_BYTES
 
 
@@ -11,18 +13,22 @@ class Lines:
     def __init__(self) -> None:
         self._rest = bytearray()
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The lines that end in `data`, without blank ones; what follows the last of them is kept."""
+    def feed(self, data: bytes, most: int = sys.maxsize) -> list[bytes]:
+        """The first `most` lines that end in `data`, without blank ones; what follows the last of all is kept.
+
+        Lines beyond `most` cost nothing: they are not even split.
+        """
         end = data.rfind(b"\n")
         if end < 0:
             self._keep(data)
             return []
-        first, *others = data[:end].split(b"\n")
-        self._keep(first)
-        whole = [bytes(self._rest), *(line[:MOST_BYTES] for line in others)]
+        whole = data[:end].split(b"\n", most)[:most]
+        if whole:
+            self._keep(whole[0])
+            whole[0] = bytes(self._rest)
         self._rest.clear()
         self._keep(data[end + 1 :])
-        return [line for line in whole if not line.isspace() and line]
+        return [line[:MOST_BYTES] for line in whole if line and not line.isspace()]
 
     def reset(self) -> None:
         """Forget what was begun: its end will not come."""

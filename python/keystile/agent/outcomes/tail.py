@@ -9,21 +9,25 @@ import stat
 import threading
 from pathlib import Path
 
+from keystile.agent.outcomes.aside import aside
 from keystile.agent.outcomes.intake import Intake
 from keystile.agent.outcomes.stream import Lines
 
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.5
-_PIECE_BYTES = 65_536
-_PAUSE_S = 0.05
+_PIECE_BYTES = 16_384
+_PAUSE_S = 0.0125
 """Between two pieces of a backlog: with the size of one the most that is read in a second."""
+_LINES_PER_S = 10_000
+"""After a piece of many short lines the pause is longer. A file can wait, so nothing of it is dropped."""
 
 
 class Tail:
     """Begins at the end of what there is; a file that comes later is read from its start.
 
-    Reading is done in a thread of its own: a disk that hangs must not keep the gate from being fresh.
+    A disk may hang, and must keep neither the gate from being fresh nor the agent from ending. So files are read in
+    threads that nobody else uses, and that nobody waits for at the end.
     """
 
     def __init__(self, path: Path, intake: Intake, *, look_every_s: float = _LOOK_EVERY_S) -> None:
@@ -41,13 +45,15 @@ class Tail:
         """Until cancelled. What cannot be read is logged once and tried again."""
         try:
             while True:
-                piece = await asyncio.to_thread(self._next)
+                piece = await aside(self._next)
                 if piece:
                     self._intake.take(self._lines.feed(piece))
-                await asyncio.sleep(_PAUSE_S if piece else self._look_every_s)
+                    await asyncio.sleep(max(_PAUSE_S, piece.count(b"\n") / _LINES_PER_S))
+                else:
+                    await asyncio.sleep(self._look_every_s)
         finally:
-            # Not awaited: a read that hangs would hold up the agent's end.
-            asyncio.get_running_loop().run_in_executor(None, self._close)
+            # A read that hangs has the file still.
+            threading.Thread(target=self._close, name="outcomes file", daemon=True).start()
 
     def _next(self) -> bytes:
         """What comes next in the file; nothing at its end."""
@@ -80,11 +86,13 @@ class Tail:
 
     def _open(self) -> None:
         """Open the file if it is there. The first one may be old: only what comes from now on counts."""
-        was_first, self._is_first = self._is_first, False
         try:
             file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         except FileNotFoundError:
+            self._is_first = False
             return
+        # Not before: what could not be opened for another reason is as old when it can.
+        was_first, self._is_first = self._is_first, False
         if not stat.S_ISREG(os.fstat(file).st_mode):
             os.close(file)
             raise OSError(f"{self._path} is not a file")

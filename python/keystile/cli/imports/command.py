@@ -36,6 +36,7 @@ _LINES_PER_TELL = 200
 @click.option("--tier", metavar="TIER", help="The tier where a line names none.")
 @click.option("--scopes", metavar="A,B", help="The scopes where a line names none.")
 @tenant_option
+@click.option("--send-secrets", is_flag=True, help="Send secrets, not their SHA-256: needed outside the home tenant.")
 @click.option("--dry-run", is_flag=True, help="Look at every line, here and at the Hub, and store nothing.")
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Name refused lines here."
@@ -53,6 +54,7 @@ def import_keys(
     tier: str | None,
     scopes: str | None,
     tenant: str | None,
+    send_secrets: bool,
     dry_run: bool,
     report: Path | None,
     from_line: int,
@@ -60,10 +62,17 @@ def import_keys(
     """Import keys from FILE (`-`: stdin), CSV with a header or one JSON object a line, with their old secrets.
 
     Fields: name, scopes, tier, expires_at, note, tenant, and secret or sha256 (then start and last4 too).
-    Secrets are hashed here and not sent. Run it again after an interruption: no key comes twice. Ends with 1
-    if a line was refused; the others are imported.
+    Secrets are hashed here and not sent, unless you say so. Run it again after an interruption: no key comes
+    twice. Ends with 1 if a line was refused; the others are imported.
     """
-    rows = Rows(_columns(pairs), ignoring=ignoring, tier=tier, scopes=None if scopes is None else scopes.split(","))
+    rows = Rows(
+        _columns(pairs),
+        ignoring=ignoring,
+        tier=tier,
+        scopes=None if scopes is None else scopes.split(","),
+        prefix=context.settings().prefix,
+        sending=send_secrets,
+    )
     kind = kind or _FORMATS.get(Path(file).suffix.lower())
     if kind is None:
         raise click.UsageError("Say with --format whether it is csv or ndjson.")

@@ -1,4 +1,4 @@
-"""From a record, in the file's own words, to what the Hub is told. The secret stays here: its SHA-256 is sent."""
+"""From a record, in the file's own words, to what the Hub is told. The secret stays here, unless it shall be sent."""
 
 from __future__ import annotations
 
@@ -32,13 +32,25 @@ class Rows:
     """Turns records into lines for the Hub."""
 
     def __init__(
-        self, columns: Mapping[str, str], *, ignoring: bool, tier: str | None, scopes: Sequence[str] | None
+        self,
+        columns: Mapping[str, str],
+        *,
+        ignoring: bool,
+        tier: str | None,
+        scopes: Sequence[str] | None,
+        prefix: str,
+        sending: bool,
     ) -> None:
-        """`columns` say which of the file's names stands for a field; others are left out if `ignoring`."""
+        """`columns` say which of the file's names stands for a field; others are left out if `ignoring`.
+
+        `prefix` is that of secrets which are made here. Secrets are sent themselves if `sending`, else their SHA-256.
+        """
         self._fields = {columns.get(field, field): field for field in FIELDS}
         self._ignoring = ignoring
         self._tier = tier
         self._scopes = scopes
+        self._prefix = prefix
+        self._sending = sending
 
     def unknown(self, names: Collection[str]) -> list[str]:
         """Those names that mean nothing here."""
@@ -58,7 +70,7 @@ class Rows:
         said.setdefault("tier", self._tier)
         if "expires_at" in said:
             said["expires_at"] = _moment(said["expires_at"])
-        _hide(said)
+        self._hide(said)
         try:
             return msgspec.json.encode(said)
         except UnicodeEncodeError:
@@ -71,24 +83,27 @@ class Rows:
             return [name for name in _BETWEEN_SCOPES.split(value) if name]
         return value
 
-
-def _hide(said: dict[str, Any]) -> None:
-    """Put the digest of a secret in its place, and what it is recognised by."""
-    secret = said.pop("secret", None)
-    if secret is None:
-        for field, kept in (("start", slice(imported.START_CHARS)), ("last4", slice(-imported.END_CHARS, None))):
-            if isinstance(said.get(field), str):
-                said[field] = said[field][kept]
-        return
-    if "sha256" in said:
-        raise Refused("secret", "Give either secret or sha256.")
-    if not isinstance(secret, str):
-        raise Refused("secret", "This is no text.")
-    reason = imported.refusal(secret)
-    if reason is not None:
-        raise Refused("secret", reason)
-    said["sha256"] = imported.sha256(secret).hex()
-    said["start"], said["last4"] = imported.ends(secret)
+    def _hide(self, said: dict[str, Any]) -> None:
+        """Put the digest of a secret in its place, unless it shall be sent, and what it is recognised by."""
+        secret = said.get("secret")
+        if secret is None:
+            for field, kept in (("start", slice(imported.START_CHARS)), ("last4", slice(-imported.END_CHARS, None))):
+                if isinstance(said.get(field), str):
+                    said[field] = said[field][kept]
+            return
+        if "sha256" in said:
+            raise Refused("secret", "Give either secret or sha256.")
+        if not isinstance(secret, str):
+            raise Refused("secret", "This is no text.")
+        reason = imported.refusal(secret, self._prefix)
+        if reason is not None:
+            raise Refused("secret", reason)
+        for field in ("start", "last4"):
+            said.pop(field, None)
+        if not self._sending:
+            del said["secret"]
+            said["sha256"] = imported.sha256(secret).hex()
+            said["start"], said["last4"] = imported.ends(secret)
 
 
 def _moment(value: Any) -> Any:

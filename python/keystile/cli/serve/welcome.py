@@ -8,7 +8,7 @@ import msgspec
 import rich_click as click
 
 from keystile.cli.output import print_json
-from keystile.settings import Settings
+from keystile.settings import Settings, segment_path
 
 
 class Welcome(msgspec.Struct, frozen=True):
@@ -32,6 +32,7 @@ class Welcome(msgspec.Struct, frozen=True):
             f"  Hub            {url}",
             f"  Console        {url}/console",
             f"  API docs       {url}/docs",
+            f"  Gate           {segment_path(settings)}",
             f"  Operator's key {key_file}" + ("" if key_file.exists() else " is missing; restore or rotate it"),
             *([] if link is None else ["", "Become its owner (once, within 15 minutes):", "", f"  {url}{link}"]),
             "",

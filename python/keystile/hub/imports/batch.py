@@ -11,7 +11,7 @@ from keystile import imported
 from keystile.hub import body, text
 from keystile.hub.errors import Faults, FieldError, Invalid, Malformed
 from keystile.hub.imports import identity
-from keystile.hub.imports.schemas import MOST_LINES, ImportKey
+from keystile.hub.imports.schemas import MOST_LINE_BYTES, MOST_LINES, ImportKey
 from keystile.hub.keys import checks
 from keystile.hub.secrets import Issuer
 
@@ -42,21 +42,25 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class Batch(Struct, frozen=True):
-    """The lines that make sense, and the faults of the others by line."""
+    """The lines that make sense, and the faults of the others by line; `peppers` are fingerprints of those tried."""
 
     wanted: list[Wanted]
     faulty: dict[int, list[FieldError]]
+    peppers: list[int]
 
 
 async def read(raw: bytes, issuer: Issuer) -> Batch:
     """Read a batch. Invalid if it has no lines, or too many; blank ones do not count."""
     if raw.count(b"\n") > MOST_LINES:
         raise Invalid([FieldError("", f"Send at most {MOST_LINES} lines.")])
-    batch = Batch([], {})
+    batch = Batch([], {}, issuer.fingerprints())
     for number, line in enumerate(raw.split(b"\n"), start=1):
         if number % _LINES_PER_TURN == 0:
             await asyncio.sleep(0)
         if not line.strip():
+            continue
+        if len(line) > MOST_LINE_BYTES:
+            batch.faulty[number] = [FieldError("", f"This line is longer than {MOST_LINE_BYTES} bytes.")]
             continue
         try:
             batch.wanted.append(_wanted(number, body.decode(line, ImportKey), issuer))
@@ -72,7 +76,7 @@ def _wanted(number: int, asked: ImportKey, issuer: Issuer) -> Wanted:
     name = text.line(faults, "name", asked.name, longest=text.NAME_CHARS)
     note = asked.note and text.paragraph(faults, "note", asked.note, longest=text.NOTE_CHARS)
     expires_at = _in_utc(faults, asked.expires_at)
-    field, digest = _digest(faults, asked)
+    field, digest = _digest(faults, asked, issuer.prefix)
     start, last4 = _ends(faults, asked)
     faults.check()
     digests = issuer.digests_of(digest)
@@ -98,13 +102,13 @@ def _in_utc(faults: Faults, moment: datetime | None) -> datetime | None:
     return None if moment is None else checks.in_utc(faults, moment)
 
 
-def _digest(faults: Faults, asked: ImportKey) -> tuple[str, bytes]:
+def _digest(faults: Faults, asked: ImportKey, prefix: str) -> tuple[str, bytes]:
     """The field that says which secret it is, and the secret's SHA-256; that of nothing where there is a fault."""
     if (asked.secret is None) == (asked.sha256 is None):
         faults.add("secret", "Give either secret or sha256.")
         return "secret", b""
     if asked.secret is not None:
-        reason = imported.refusal(asked.secret)
+        reason = imported.refusal(asked.secret, prefix)
         if reason is None:
             return "secret", imported.sha256(asked.secret)
         faults.add("secret", reason)

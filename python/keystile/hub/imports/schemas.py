@@ -11,6 +11,8 @@ from keystile.hub.keys.schemas import ExpiresAt, Name, Note, Scopes, TierName
 
 MOST_BYTES = 4_194_304
 MOST_LINES = 1_000
+MOST_LINE_BYTES = 65_536
+"""Of one line, which is read in one go while other requests of the process wait."""
 MEDIA_TYPE = "application/x-ndjson"
 
 

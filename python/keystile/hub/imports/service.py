@@ -8,12 +8,12 @@ from msgspec import Struct
 
 from keystile.hub import rights
 from keystile.hub.auth import Caller
-from keystile.hub.errors import Escalation, Faults, FieldError, Invalid, NotFound
+from keystile.hub.errors import Escalation, Faults, FieldError, Invalid
 from keystile.hub.imports.batch import Batch, Wanted
 from keystile.hub.imports.schemas import ImportAnswer, ImportedLine
 from keystile.hub.keys import checks
 from keystile.hub.keys.service import creation
-from keystile.hub.tenants.service import require_tenant
+from keystile.hub.tenants.service import reached, require_tenant
 from keystile.hub.trail import record_each
 from keystile.store import catalogue, imports
 from keystile.store.imports import Known
@@ -22,6 +22,11 @@ from keystile.store.records import ImportedKey, TierRow
 
 _OTHER = "This secret was imported before, with another record or for another tenant."
 _IN_USE = "This secret is in use already."
+_UNPROVEN = "Only the home tenant imports by sha256. Send the secret: keystile keys import --send-secrets."
+_PEPPER_MISSING = (
+    "Keys were imported under a pepper that is not configured any more, so nobody can tell which secrets were imported"
+    " before. Put it back into retired_peppers."
+)
 
 
 class Rules(Struct, frozen=True):
@@ -39,10 +44,15 @@ class Rules(Struct, frozen=True):
 async def take(
     connection: Connection, caller: Caller, batch: Batch, tenant: str | None, *, dry_run: bool
 ) -> ImportAnswer:
-    """Import a batch, in a transaction. Invalid for one without lines, NotFound for the call's own tenant."""
+    """Import a batch, in a transaction.
+
+    Invalid for one without lines, or if a pepper is missing; NotFound for the call's own tenant.
+    """
     acting = await require_tenant(connection, caller.acting_for(tenant))
     if not batch.wanted and not batch.faulty:
         raise Invalid([FieldError("", "Send at least one line.")])
+    if not (await imports.peppers(connection)).issubset(batch.peppers):
+        raise Invalid([FieldError("", _PEPPER_MISSING)])
     rules = await _rules(connection, caller, batch, acting)
     lines = [_refused(number, faults) for number, faults in batch.faulty.items()]
     pretended: dict[str, tuple[str, int | None]] = {}
@@ -52,7 +62,7 @@ async def take(
         known = await _known(connection, waiting)
         known.by_id.update(pretended)
         fresh, judged = _judge(rules, known, waiting)
-        made = fresh if dry_run else await _import(connection, caller, fresh)
+        made = fresh if dry_run else await _import(connection, caller, fresh, batch.peppers[0])
         if dry_run:
             pretended |= {key.id: (key.tenant, key.imported_as) for key in made.values()}
         lines += judged
@@ -70,18 +80,10 @@ async def _rules(connection: Connection, caller: Caller, batch: Batch, tenant: s
     return Rules(
         caller=caller,
         tenant=tenant,
-        tenants={tenant} | {other for other in named if await _is_reached(connection, caller, other)},
+        tenants={tenant} | await reached(connection, caller, named),
         scopes={scope.name for scope in await catalogue.scopes(connection)},
         tiers={tier.name: tier for tier in await catalogue.tiers(connection)},
     )
-
-
-async def _is_reached(connection: Connection, caller: Caller, tenant: str) -> bool:
-    try:
-        await require_tenant(connection, caller.acting_for(tenant))
-    except NotFound:
-        return False
-    return True
 
 
 async def _known(connection: Connection, wanted: Sequence[Wanted]) -> Known:
@@ -95,6 +97,10 @@ def _judge(rules: Rules, known: Known, wanted: Sequence[Wanted]) -> tuple[dict[i
     lines: list[ImportedLine] = []
     ids: set[str] = set()
     for one in wanted:
+        barred = _barred(rules, one)
+        if barred:
+            lines.append(_refused(one.line, barred))
+            continue
         if one.ids[0] in ids:
             continue
         before = next((key_id for key_id in one.ids if key_id in known.by_id), None)
@@ -111,6 +117,17 @@ def _judge(rules: Rules, known: Known, wanted: Sequence[Wanted]) -> tuple[dict[i
     return fresh, lines
 
 
+def _barred(rules: Rules, one: Wanted) -> list[FieldError]:
+    """Why the caller is told nothing of this secret, whether some key has it or not."""
+    faults: list[FieldError] = []
+    if (one.tenant or rules.tenant) not in rules.tenants:
+        faults.append(FieldError("tenant", "There is no such tenant."))
+    # A digest proves nothing: whoever came by a table of them could take the keys of others, or ask which there are.
+    if one.field == "sha256" and not rules.caller.home:
+        faults.append(FieldError("sha256", _UNPROVEN))
+    return faults
+
+
 def _met_again(one: Wanted, key_id: str, there: tuple[str, int | None], tenant: str) -> ImportedLine:
     """The same line again changes nothing, whatever became of the key since."""
     if there == (one.tenant or tenant, one.imported_as):
@@ -121,9 +138,6 @@ def _met_again(one: Wanted, key_id: str, there: tuple[str, int | None], tenant: 
 def _key(rules: Rules, one: Wanted) -> ImportedKey:
     """The key to add. Invalid if it must not be."""
     faults = Faults()
-    tenant = one.tenant or rules.tenant
-    if tenant not in rules.tenants:
-        faults.add("tenant", "There is no such tenant.")
     checks.check_scopes(faults, one.scopes, rules.scopes)
     tier = checks.check_tier(faults, one.tier if one.tier is not None else next(iter(rules.tiers)), rules.tiers)
     expires_at = checks.check_expiry(faults, one.expires_at)
@@ -135,7 +149,7 @@ def _key(rules: Rules, one: Wanted) -> ImportedKey:
         faults.check()
     return ImportedKey(
         id=one.ids[0],
-        tenant=tenant,
+        tenant=one.tenant or rules.tenant,
         name=one.name,
         start=one.start,
         last4=one.last4,
@@ -149,10 +163,13 @@ def _key(rules: Rules, one: Wanted) -> ImportedKey:
     )
 
 
-async def _import(connection: Connection, caller: Caller, fresh: Mapping[int, ImportedKey]) -> dict[int, ImportedKey]:
+async def _import(
+    connection: Connection, caller: Caller, fresh: Mapping[int, ImportedKey], pepper: int
+) -> dict[int, ImportedKey]:
     """Add keys and their audit rows; those that nobody else has added meanwhile."""
     if not fresh:
         return {}
+    await imports.note_pepper(connection, pepper)
     ids = await imports.insert(connection, list(fresh.values()), caller.actor)
     made = {number: key for number, key in fresh.items() if key.id in ids}
     told = [(key.tenant, key.id, creation(key)) for key in made.values()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from keystile.hub import text
 from keystile.hub.auth import Caller
 from keystile.hub.errors import Conflict, Faults, HomeOnly, NotFound
@@ -17,6 +19,14 @@ async def require_tenant(connection: Connection, tenant: str) -> str:
     if await tenants.get(connection, text.tenant_id(tenant)) is None:
         raise NotFound("No such tenant.")
     return tenant
+
+
+async def reached(connection: Connection, caller: Caller, named: Collection[str]) -> set[str]:
+    """Those of the tenants named that there are, and that the caller may act for."""
+    if not caller.home:
+        return {caller.tenant}.intersection(named)
+    ids = [one for one in named if text.is_tenant_id(one)]
+    return await tenants.present(connection, ids) if ids else set()
 
 
 async def page(

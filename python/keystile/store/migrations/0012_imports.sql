@@ -4,6 +4,10 @@
 -- the same secret. NULL: the key was made here. It never changes.
 ALTER TABLE keys ADD COLUMN imported_as bigint;
 
+-- The peppers under which keys were imported, each by 64 bits of a hash that tells nothing of it. An imported key is
+-- found again by what its secret is under that pepper: without it, an old file would bring back what was revoked.
+CREATE TABLE import_peppers (fingerprint bigint PRIMARY KEY);
+
 -- Of an imported secret the digest may be all that is known: then there is nothing to recognise it by.
 ALTER TABLE keys
     DROP CONSTRAINT keys_start_check,

@@ -52,6 +52,15 @@ def test_a_file_goes_in_batches_and_in_order(keystile: Any, hub: Any, tmp_path: 
     assert "sk_live_0000" not in json.dumps(hub.asked)
 
 
+def test_secrets_are_sent_if_that_is_wanted(keystile: Any, hub: Any, tmp_path: Path) -> None:
+    hub.body = answers()
+    result = keystile("keys", "import", str(csv_file(tmp_path, 1)), "--send-secrets")
+    assert result.exit_code == 0, result.output
+    [line] = hub.asked[0][2]
+    assert (line["secret"], "sha256" in line) == (SECRET.format(0), False)
+    assert "sk_live" not in result.output
+
+
 def test_every_refused_line_is_reported_by_its_number(keystile: Any, hub: Any, tmp_path: Path) -> None:
     hub.body = answers(lambda line: line["name"].endswith("7"))
     file, report = csv_file(tmp_path, 1_200), tmp_path / "report.ndjson"

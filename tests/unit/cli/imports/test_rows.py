@@ -15,7 +15,7 @@ DIGEST = hashlib.sha256(SECRET.encode()).hexdigest()
 
 
 def rows(columns: dict[str, str] | None = None, **options: Any) -> Rows:
-    defaults: dict[str, Any] = {"ignoring": False, "tier": None, "scopes": None}
+    defaults: dict[str, Any] = {"ignoring": False, "tier": None, "scopes": None, "prefix": "tos_", "sending": False}
     return Rows(columns or {}, **{**defaults, **options})
 
 
@@ -37,6 +37,11 @@ def test_a_secret_is_sent_as_its_digest() -> None:
     assert told({"name": "a", "secret": SECRET}) == expected
     # What a file says of a secret's ends is not needed where there is the secret.
     assert told({"name": "a", "secret": SECRET, "start": "x", "last4": "y"}) == expected
+
+
+def test_a_secret_is_sent_itself_if_that_is_wanted() -> None:
+    line = rows(sending=True).line({"name": "a", "secret": SECRET, "start": "x", "last4": "y"})
+    assert json.loads(line) == {"name": "a", "scopes": [], "tier": None, "secret": SECRET}
 
 
 def test_a_digest_is_sent_as_it_is() -> None:
@@ -102,6 +107,7 @@ def test_other_names() -> None:
         ({"secret": f"{SECRET} x"}, "secret"),
         ({"secret": 7}, "secret"),
         ({"secret": SECRET, "sha256": DIGEST}, "secret"),
+        ({"secret": "tos_4fG7hJ2kLmN9pQrStUvWxY1F2Kph"}, "secret"),
         ({"sha256": DIGEST, "expires_at": 10**40}, "expires_at"),
         ({"sha256": DIGEST, "expires_at": "9" * 16}, "expires_at"),
     ],
