@@ -52,8 +52,8 @@ CREATE TABLE webhook_deliveries (
     ended_at        timestamptz,
     CHECK ((status = 'waiting') = (ended_at IS NULL))
 ) WITH (fillfactor = 80);
-CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, due_at) WHERE status = 'waiting';
-CREATE INDEX webhook_deliveries_urgent ON webhook_deliveries (webhook_id, due_at)
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, due_at, seq) WHERE status = 'waiting';
+CREATE INDEX webhook_deliveries_urgent ON webhook_deliveries (webhook_id, due_at, seq)
     WHERE status = 'waiting' AND event = 'key.revoked';
 CREATE INDEX webhook_deliveries_in_order ON webhook_deliveries (webhook_id, key_id, seq) WHERE status = 'waiting';
 CREATE INDEX webhook_deliveries_of ON webhook_deliveries (webhook_id, seq);
