@@ -120,8 +120,10 @@ def test_the_configuration_of_a_page_is_what_lies_in_deploy(name: str) -> None:
 
 def test_how_a_proxy_tells_of_outcomes_is_what_lies_in_deploy() -> None:
     text = (ROOT / "docs/outcomes.md").read_text("utf-8")
-    (excerpt,) = re.findall(r"^```nginx\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert excerpt in (DEPLOY / "nginx/outcomes.conf").read_text("utf-8")
+    shown = re.findall(r"^```nginx\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    file = (DEPLOY / "nginx/outcomes.conf").read_text("utf-8")
+    assert shown
+    assert all(excerpt in file for excerpt in shown)
     named = re.findall(r"`(deploy/\w+/[\w.]+\w)`", text)
     assert len(named) >= 3
     assert all((ROOT / path).exists() for path in named)
