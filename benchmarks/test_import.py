@@ -20,13 +20,14 @@ from benchmarks.measure import for_each, in_turns
 from benchmarks.worlds import LARGEST, MALFORMED, UNKNOWN
 from keystile import Gate, KeyRecord, mint, new_key_id
 from keystile._core import Writer, boottime, digest_of_sha256
+from keystile.process import without_our_variables
 from keystile.settings import Settings, segment_path
 
 pytestmark = [pytest.mark.benchmark(group="import"), pytest.mark.timeout(3_600)]
 
-KEYS = 1_000_000 if figures.FULL else 10_000
+KEYS = figures.sized(5_000, 10_000, 1_000_000)
 CALLS = 5_000
-ROUNDS = 101 if figures.FULL else 41
+ROUNDS = figures.sized(11, 41, 101)
 IMPORTED = b"sk_live_4eC39HqLyjWDarjtT1zdp7dc"
 PEPPER = b"p" * 32
 PROGRAM = [sys.executable, "-c", "from keystile.cli.main import main; main()"]
@@ -82,7 +83,10 @@ def test_what_the_others_pay(benchmark: BenchmarkFixture, folder: Path) -> None:
 def serving(data: Path) -> Iterator[None]:
     """A whole Hub on a data folder."""
     running = subprocess.Popen(
-        [*PROGRAM, "serve", "--port", "0", "--data", str(data)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*PROGRAM, "serve", "--port", "0", "--data", str(data)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=without_our_variables(),  # `make bench` has one of its own, which is no setting
     )
     try:
         while not segment_path(Settings(data=data)).exists() or command(data, "keys", "list", "--limit", "1") is None:
@@ -100,7 +104,11 @@ def serving(data: Path) -> Iterator[None]:
 def command(data: Path, *words: str) -> dict[str, int] | None:
     """What a command answers; None if it cannot."""
     done = subprocess.run(
-        [*PROGRAM, *words, "--json", "--data", str(data)], capture_output=True, text=True, check=False
+        [*PROGRAM, *words, "--json", "--data", str(data)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=without_our_variables(),
     )
     return json.loads(done.stdout) if done.returncode == 0 else None  # type: ignore[no-any-return]
 
